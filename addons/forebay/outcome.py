@@ -1,0 +1,50 @@
+"""What our addons decided about a flow, and why.
+
+The outcome is a plain dictionary under ``flow.metadata["forebay"]``: nothing
+but dict, list, str, int, float, bool and None may go in, since anything else
+makes mitmproxy lose the flow when flows are saved (``-w``).  The log, mitmweb
+and ``forebay check`` all show this one thing.
+
+Keys, each written by one addon only:
+
+``attempt``   int, from 1: a replayed flow keeps its id and metadata, so what
+              is counted and logged is the attempt.
+``answer``    who set the response: ``"blocklist"``, ``"cache"``,
+              ``"proxycore"``, or absent when the origin answered.
+``names``     list of str: every host name the flow carried, canonical.
+``block``     dict: action, rule, list, path, line, name, reason.
+``rewrite``   list of dict: id, file, line, phase, and what was changed.
+``cache``     dict: result, reason, and the numbers that led to it.
+``logged``    bool: the record of this attempt is written.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mitmproxy import flow as mflow
+
+KEY = "forebay"
+
+type Outcome = dict[str, Any]
+
+
+def begin(flow: mflow.Flow) -> Outcome:
+    """Start the outcome of a new attempt, dropping that of an earlier one."""
+    before = flow.metadata.get(KEY)
+    attempt = before.get("attempt", 0) + 1 if isinstance(before, dict) else 1
+    fresh: Outcome = {"attempt": attempt}
+    flow.metadata[KEY] = fresh
+    return fresh
+
+
+def of(flow: mflow.Flow) -> Outcome:
+    """Return the outcome of the present attempt; to be read and written in place."""
+    found = flow.metadata.get(KEY)
+    return found if isinstance(found, dict) else begin(flow)
+
+
+def answered_by(flow: mflow.Flow) -> str | None:
+    """Return which of our addons set the response, or None for the origin's own."""
+    answer = of(flow).get("answer")
+    return answer if isinstance(answer, str) else None
