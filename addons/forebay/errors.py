@@ -38,7 +38,7 @@ class RuleError(ForebayError):
         return RuleError(self.message, path, self.line if line is None else line)
 
 
-class RuleErrors(ForebayError):
+class RuleErrors(ForebayError):  # noqa: N818  (several, each with its place)
     """All that is wrong with one file; *errors* is never empty."""
 
     def __init__(self, errors: list[RuleError]) -> None:

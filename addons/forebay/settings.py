@@ -97,7 +97,9 @@ def size_bytes(option: str) -> int:
     except ValueError:
         size = None
     if size is None or size < 0:
-        raise ForebayError(f"{option}: expected a size in bytes such as 64k, 8m or 1g, found {text!r}")
+        raise ForebayError(
+            f"{option}: expected a size in bytes such as 64k, 8m or 1g, found {text!r}"
+        )
     return size
 
 

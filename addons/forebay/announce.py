@@ -1,0 +1,42 @@
+"""Say once, in one line, what is on; and warn when others can reach the proxy."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+
+from mitmproxy import ctx
+from mitmproxy.utils import human
+
+import forebay
+
+logger = logging.getLogger(__name__)
+
+SUMMARISED = ("forebay.blocklist", "forebay.rewrite", "forebay.cache", "forebay.trafficlog")
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine can reach *host*, an address that is listened on."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class Announce:
+    """Print the start line, last of all, when every addon knows what it has."""
+
+    name = "forebay.announce"
+
+    def running(self) -> None:
+        """Print it."""
+        parts = [ctx.master.addons.get(name).summary() for name in SUMMARISED]
+        logger.info("Forebay %s: %s", forebay.__version__, ", ".join(parts))
+        addresses = ctx.master.addons.get("proxyserver").listen_addrs()
+        reachable = [address for address in addresses if not is_loopback(address[0])]
+        if reachable:
+            logger.warning(
+                "listen_host: anyone who can reach %s may use this proxy and whatever it can "
+                "reach; --listen-host 127.0.0.1 keeps it to this machine",
+                human.format_address(reachable[0]),
+            )

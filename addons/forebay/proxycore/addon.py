@@ -1,0 +1,196 @@
+"""The guards, in the first place of the chain.
+
+Their hooks run before all others of ours, so that a flow is in order when
+anybody else looks at it, and a body's end is known when anybody asks.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import NamedTuple
+
+from mitmproxy import ctx, http, options, tcp, udp
+from mitmproxy.addonmanager import Loader
+from mitmproxy.proxy import layer, server_hooks
+from mitmproxy.proxy.mode_specs import UpstreamMode
+
+from forebay import outcome, settings
+from forebay.errors import ForebayError
+from forebay.proxycore import (
+    bodies,
+    hopbyhop,
+    retry,
+    segments,
+    selfloop,
+    serverfirst,
+    trim,
+    unaddressed,
+    upload,
+)
+from forebay.proxycore.patch import CoreMismatchError, Patch
+
+logger = logging.getLogger(__name__)
+
+
+class Guard(NamedTuple):
+    """A gap of the core that is closed here."""
+
+    patch: Patch | None
+    self_test: Callable[[options.Options], None]
+    filter_rests_on_it: bool
+
+
+GUARDS = (
+    Guard(upload.PATCH, upload.self_test, filter_rests_on_it=True),
+    Guard(unaddressed.PATCH, unaddressed.self_test, filter_rests_on_it=False),
+    Guard(serverfirst.PATCH, serverfirst.self_test, filter_rests_on_it=False),
+    Guard(retry.PATCH, retry.self_test, filter_rests_on_it=False),
+    Guard(None, segments.self_test, filter_rests_on_it=True),
+)
+
+
+class Proxycore:
+    """Close the gaps of mitmproxy's core that a filtering, caching proxy cannot live with."""
+
+    name = "forebay.proxycore"
+
+    def __init__(self) -> None:
+        self._selfloop = selfloop.SelfLoop()
+        self._running = False
+
+    def load(self, loader: Loader) -> None:
+        """Declare the options."""
+        settings.declare(loader)
+        loader.add_option(
+            "forebay_lazy",
+            str,
+            "auto",
+            "When servers are connected: auto (when a request needs one, but at once on "
+            "forebay_server_first_ports), on (always when a request needs one) or off (as "
+            "connection_strategy says; blocked hosts may then be contacted).",
+        )
+        loader.add_option(
+            "forebay_server_first_ports",
+            str,
+            serverfirst.DEFAULT_PORTS,
+            "Ports of protocols in which the server speaks first, separated by commas.",
+        )
+        loader.add_option(
+            "forebay_unsafe_core",
+            bool,
+            False,
+            "Start although a guard that the blocklist rests on does not fit this mitmproxy.",
+        )
+
+    def configure(self, updated: set[str]) -> None:
+        """Validate the options and put the guards in place."""
+        if not updated & {"forebay_lazy", "forebay_server_first_ports", "forebay_unsafe_core"}:
+            return
+        try:
+            lazy = settings.one_of("forebay_lazy", ("auto", "on", "off"))
+            ports = serverfirst.parse_ports(ctx.options.forebay_server_first_ports)
+            if lazy != "off" and ctx.options.connection_strategy != "lazy":
+                ctx.options.update(connection_strategy="lazy")
+            serverfirst.set_ports(ports if lazy == "auto" else frozenset())
+            for guard in GUARDS:
+                self._put_in_place(guard)
+        except ForebayError as error:
+            settings.reject(error, running=self._running)
+
+    def _put_in_place(self, guard: Guard) -> None:
+        try:
+            if guard.patch is not None:
+                guard.patch.install()
+            guard.self_test(ctx.options)
+        except CoreMismatchError as error:
+            if guard.patch is not None:
+                guard.patch.uninstall()
+            if guard.filter_rests_on_it and not ctx.options.forebay_unsafe_core:
+                raise ForebayError(
+                    f"{error}; blocking rests on it (forebay_unsafe_core=true starts without)"
+                ) from None
+            logger.warning("proxycore: %s; switched off", error)
+
+    def running(self) -> None:
+        """Note that errors no longer refuse the start."""
+        self._running = True
+        if ctx.options.stream_large_bodies:
+            logger.warning(
+                "stream_large_bodies: expected it unset, found %s; forebay_view_body_bytes "
+                "decides what is kept, and all larger bodies are streamed",
+                ctx.options.stream_large_bodies,
+            )
+
+    def done(self) -> None:
+        """Put mitmproxy back as it was."""
+        for guard in reversed(GUARDS):
+            if guard.patch is not None:
+                guard.patch.uninstall()
+
+    def next_layer(self, nextlayer: layer.NextLayer) -> None:
+        """See ``segments``."""
+        segments.next_layer(nextlayer)
+
+    def server_connect(self, data: server_hooks.ServerConnectionHookData) -> None:
+        """See ``selfloop``."""
+        server = ctx.master.addons.get("proxyserver")
+        listening = [(str(address[0]), int(address[1])) for address in server.listen_addrs()]
+        self._selfloop.server_connect(data, listening)
+
+    def server_connected(self, data: server_hooks.ServerConnectionHookData) -> None:
+        """See ``selfloop``."""
+        self._selfloop.server_connected(data)
+
+    def server_disconnected(self, data: server_hooks.ServerConnectionHookData) -> None:
+        """See ``selfloop``."""
+        self._selfloop.server_disconnected(data)
+
+    def http_connect(self, flow: http.HTTPFlow) -> None:
+        """Begin the outcome, and refuse a request that came back to us."""
+        self._begin(flow)
+
+    def requestheaders(self, flow: http.HTTPFlow) -> None:
+        """Begin the outcome, drop fields for this hop, refuse a request that came back to us."""
+        self._begin(flow)
+        hopbyhop.clean_request(
+            flow.request,
+            next_hop_is_proxy=isinstance(flow.client_conn.proxy_mode, UpstreamMode),
+        )
+
+    def _begin(self, flow: http.HTTPFlow) -> None:
+        outcome.begin(flow)
+        bodies.begin(flow)
+        if flow.response is None and flow.error is None and self._selfloop.is_own(flow.client_conn):
+            flow.response = selfloop.loop_detected()
+            outcome.of(flow)["answer"] = "proxycore"
+
+    def request(self, flow: http.HTTPFlow) -> None:
+        """Tell the request body's consumers that it has ended."""
+        bodies.finish_request(flow)
+
+    def responseheaders(self, flow: http.HTTPFlow) -> None:
+        """Drop fields for this hop."""
+        if flow.response is not None:
+            hopbyhop.clean_response(flow.response)
+            hopbyhop.uncode_for_http10(flow)
+
+    def response(self, flow: http.HTTPFlow) -> None:
+        """Tell the response body's consumers that it has ended."""
+        bodies.finish_response(flow)
+
+    def error(self, flow: http.HTTPFlow) -> None:
+        """Tell the consumers of both bodies that nothing more will come."""
+        bodies.break_off(flow)
+
+    def websocket_message(self, flow: http.HTTPFlow) -> None:
+        """See ``trim``."""
+        trim.trim(flow)
+
+    def tcp_message(self, flow: tcp.TCPFlow) -> None:
+        """See ``trim``."""
+        trim.trim(flow)
+
+    def udp_message(self, flow: udp.UDPFlow) -> None:
+        """See ``trim``."""
+        trim.trim(flow)

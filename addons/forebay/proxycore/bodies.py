@@ -1,0 +1,330 @@
+"""Who touches a body: the one place that sets ``message.stream``.
+
+Other addons register consumers while the head passes (``consume_request`` in
+``requestheaders``, ``consume_response`` in ``responseheaders``).  The addon
+``Bodies`` stands last in the chain and decides then, once:
+
+1. A message that an addon of ours answered has no upload to forward.
+2. A short body of known length is buffered: mitmproxy sends head and body in
+   one piece, which is faster, and at most ``BUFFER_BYTES`` lie in memory.
+3. Where somebody wants to see whole bodies (mitmweb, ``-w``, HAR) or to edit
+   them (``modify_body``, another script), known lengths up to
+   ``forebay_view_body_bytes`` are buffered too.  A body of unknown length is
+   captured up to that size on its way past for those who look, and buffered
+   for those who edit (an event stream excepted, as it has no end to wait for).
+4. All else is streamed, piece by piece and never held.
+
+``stream_large_bodies`` is left unset: its late check overrides addons.
+"""
+
+from __future__ import annotations
+
+import logging
+import weakref
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from mitmproxy import http
+from mitmproxy.addonmanager import Loader
+
+from forebay import outcome, settings
+from forebay.errors import ForebayError
+from forebay.proxycore import audience
+
+logger = logging.getLogger(__name__)
+
+BUFFER_BYTES = 64 * 1024
+"""A body of known length up to this size is sent in one piece with its head."""
+
+
+class BodyConsumer(Protocol):
+    """Somebody who wants the bytes of one body; exactly one of end and abort is called."""
+
+    def feed(self, data: bytes) -> None:
+        """Take the next piece."""
+
+    def end(self) -> None:
+        """Learn that the whole body was fed, its end proved by the framing."""
+
+    def abort(self) -> None:
+        """Learn that the message broke off."""
+
+
+class _Body:
+    """One body on its way; called by mitmproxy with each piece of a streamed one."""
+
+    __slots__ = ("capture", "consumers", "finished", "inner", "size_bytes")
+
+    def __init__(self) -> None:
+        self.consumers: list[BodyConsumer] = []
+        self.size_bytes = 0
+        self.finished = False
+        self.capture: _Capture | None = None
+        self.inner: Callable[[bytes], Iterable[bytes] | bytes] | None = None
+
+    def __call__(self, data: bytes) -> Iterable[bytes] | bytes:
+        # An empty piece is not the end: an HTTP/2 origin may send an empty
+        # frame anywhere.  It must not be passed on either, since an empty
+        # chunk ends a chunked message.
+        if data:
+            self.size_bytes += len(data)
+            self._feed(data)
+        if self.inner is None:
+            return data or []
+        passed = self.inner(data)
+        pieces = [passed] if isinstance(passed, bytes) else passed
+        return [piece for piece in pieces if piece]
+
+    def _feed(self, data: bytes) -> None:
+        for consumer in tuple(self.consumers):
+            try:
+                consumer.feed(data)
+            except Exception as error:
+                self.consumers.remove(consumer)
+                _abort(consumer)
+                logger.warning("body: %s left after an error: %s", type(consumer).__name__, error)
+
+    def complete(self, raw_content: bytes | None) -> None:
+        """Finish with the buffered body, or with None for a streamed one."""
+        if self.finished:
+            return
+        self.finished = True
+        if raw_content and not self.size_bytes:
+            self.size_bytes = len(raw_content)
+            self._feed(raw_content)
+        for consumer in self.consumers:
+            try:
+                consumer.end()
+            except Exception as error:
+                logger.warning("body: %s failed at the end: %s", type(consumer).__name__, error)
+        self.consumers.clear()
+
+    def break_off(self) -> None:
+        """Finish a message that will not be completed."""
+        if self.finished:
+            return
+        self.finished = True
+        for consumer in self.consumers:
+            _abort(consumer)
+        self.consumers.clear()
+
+
+def _abort(consumer: BodyConsumer) -> None:
+    try:
+        consumer.abort()
+    except Exception as error:
+        logger.warning("body: %s failed to let go: %s", type(consumer).__name__, error)
+
+
+class _Capture:
+    """Keeps a body for those who look at flows, unless it grows beyond the limit."""
+
+    __slots__ = ("_limit_bytes", "_pieces", "_size_bytes")
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._limit_bytes = limit_bytes
+        self._pieces: list[bytes] | None = []
+        self._size_bytes = 0
+
+    def feed(self, data: bytes) -> None:
+        self._size_bytes += len(data)
+        if self._size_bytes > self._limit_bytes:
+            self._pieces = None
+        if self._pieces is not None:
+            self._pieces.append(data)
+
+    def end(self) -> None:
+        pass
+
+    abort = end
+
+    def whole(self) -> bytes | None:
+        return None if self._pieces is None else b"".join(self._pieces)
+
+
+class _Bodies:
+    __slots__ = ("request", "response", "upload_discarded")
+
+    def __init__(self) -> None:
+        self.request = _Body()
+        self.response = _Body()
+        self.upload_discarded = False
+
+
+_flows: weakref.WeakKeyDictionary[http.HTTPFlow, _Bodies] = weakref.WeakKeyDictionary()
+
+
+def _of(flow: http.HTTPFlow) -> _Bodies:
+    bodies = _flows.get(flow)
+    if bodies is None:
+        bodies = _flows[flow] = _Bodies()
+    return bodies
+
+
+def consume_request(flow: http.HTTPFlow, consumer: BodyConsumer) -> None:
+    """Give *consumer* the request's body; to be called in ``requestheaders``."""
+    _of(flow).request.consumers.append(consumer)
+
+
+def consume_response(flow: http.HTTPFlow, consumer: BodyConsumer) -> None:
+    """Give *consumer* the response's body; to be called in ``responseheaders``."""
+    _of(flow).response.consumers.append(consumer)
+
+
+def request_size(flow: http.HTTPFlow) -> int | None:
+    """Return the bytes of the request's body as transferred, or None when not known."""
+    bodies = _of(flow)
+    if bodies.upload_discarded:
+        return None
+    if bodies.request.size_bytes:
+        return bodies.request.size_bytes
+    content = flow.request.raw_content
+    if content is not None:
+        return len(content)
+    return 0 if bodies.request.finished else None
+
+
+def response_size(flow: http.HTTPFlow) -> int | None:
+    """Return the bytes of the response's body as transferred, or None when not known."""
+    if flow.response is None:
+        return None
+    bodies = _of(flow)
+    if bodies.response.size_bytes:
+        return bodies.response.size_bytes
+    content = flow.response.raw_content
+    return 0 if content is None else len(content)
+
+
+# The four below are called by proxycore's addon, which stands first in the
+# chain, so that consumers have seen the end before any other hook asks.
+
+
+def begin(flow: http.HTTPFlow) -> None:
+    """Forget what an earlier attempt of the same flow left."""
+    _flows[flow] = _Bodies()
+
+
+def finish_request(flow: http.HTTPFlow) -> None:
+    """End the request's body; in the hook ``request``."""
+    bodies = _of(flow)
+    content = flow.request.raw_content
+    if flow.response is not None and content is None:
+        # Answered at the head: the upload is being discarded unseen.
+        bodies.upload_discarded = True
+        bodies.request.break_off()
+        return
+    bodies.request.complete(content)
+    capture = bodies.request.capture
+    if capture is not None and content is None:
+        flow.request.data.content = capture.whole()
+
+
+def finish_response(flow: http.HTTPFlow) -> None:
+    """End the response's body; in the hook ``response``."""
+    assert flow.response is not None
+    body = _of(flow).response
+    content = flow.response.raw_content
+    body.complete(content)
+    if body.capture is not None and content is None:
+        flow.response.data.content = body.capture.whole()
+
+
+def break_off(flow: http.HTTPFlow) -> None:
+    """End both bodies of a flow that failed; in the hook ``error``."""
+    bodies = _of(flow)
+    bodies.request.break_off()
+    bodies.response.break_off()
+
+
+class Bodies:
+    """Decide for each message, after all others of ours, how its body travels."""
+
+    name = "forebay.bodies"
+
+    def __init__(self) -> None:
+        self._view_bytes = 5_000_000
+        self._running = False
+
+    def load(self, loader: Loader) -> None:
+        """Declare the options."""
+        settings.declare(loader)
+        loader.add_option(
+            "forebay_view_body_bytes",
+            str,
+            "5m",
+            "Largest body that is kept whole for those who look at flows or edit them "
+            "(mitmweb, -w, HAR, modify_body, other scripts); larger ones pass through unseen.",
+        )
+
+    def configure(self, updated: set[str]) -> None:
+        """Read the size option."""
+        if "forebay_view_body_bytes" in updated:
+            try:
+                self._view_bytes = settings.size_bytes("forebay_view_body_bytes")
+            except ForebayError as error:
+                settings.reject(error, running=self._running)
+
+    def running(self) -> None:
+        """Note that errors no longer refuse the start."""
+        self._running = True
+
+    def requestheaders(self, flow: http.HTTPFlow) -> None:
+        """Set the request's ``stream``."""
+        request = flow.request
+        if flow.response is not None or flow.error is not None:
+            request.stream = False
+            # Else the core would invite the upload of a request that is answered.
+            request.headers.pop("expect", None)
+            return
+        length, coded = framing(request.headers)
+        if length is None and not coded and request.data.http_version.startswith(b"HTTP/1"):
+            return  # no body (RFC 9112 §6.3)
+        request.stream = self._plan(request, _of(flow).request, length)
+
+    def responseheaders(self, flow: http.HTTPFlow) -> None:
+        """Set the response's ``stream``."""
+        response = flow.response
+        if response is None or response.raw_content is not None or outcome.answered_by(flow):
+            return
+        length, _ = framing(response.headers)
+        response.stream = self._plan(response, _of(flow).response, length)
+
+    def _plan(self, message: http.Message, body: _Body, length: int | None) -> bool | _Body:
+        if length is not None and length <= BUFFER_BYTES:
+            return False
+        wanted = audience.present()
+        if wanted is not audience.Audience.NOBODY:
+            if length is not None and length <= self._view_bytes:
+                return False
+            if length is None:
+                if wanted is audience.Audience.EDITOR and not _is_event_stream(message):
+                    return False
+                body.capture = _Capture(self._view_bytes)
+                body.consumers.append(body.capture)
+        if callable(message.stream):  # another script's; it sees what it would have seen
+            body.inner = message.stream
+        return body
+
+
+def _is_event_stream(message: http.Message) -> bool:
+    kind: str = message.headers.get("content-type", "")
+    return kind.lower().startswith("text/event-stream")
+
+
+def framing(headers: http.Headers) -> tuple[int | None, bool]:
+    """Return the Content-Length, if it can be relied on, and whether a transfer coding is named.
+
+    A transfer coding overrides the length (RFC 9112 §6.3).
+
+    >>> framing(http.Headers([(b"Content-Length", b"5")]))
+    (5, False)
+    >>> framing(http.Headers([(b"Transfer-Encoding", b"chunked")]))
+    (None, True)
+    """
+    length: int | None = None
+    for name, value in headers.fields:
+        if len(name) == 14 and name.lower() == b"content-length":
+            length = int(value) if value.isdigit() and len(value) < 19 else None
+        elif len(name) == 17 and name.lower() == b"transfer-encoding":
+            return None, True
+    return length, False

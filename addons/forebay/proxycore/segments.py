@@ -1,0 +1,111 @@
+"""Wait for enough bytes before deciding what a connection speaks.
+
+mitmproxy decides on the first TCP segment.  One of fewer than three bytes, or
+a method without its space, becomes a raw tunnel: no TLS interception, no
+request, no filter, for a hostile client as for an honest slow one.  So does an
+HTTP request that begins with an empty line (RFC 9112 §2.2 tells servers to
+skip it) or whose method is not made of letters.
+"""
+
+from __future__ import annotations
+
+import re
+
+from mitmproxy import exceptions, options
+from mitmproxy.proxy import events, layer
+from mitmproxy.proxy.layers import HttpLayer
+from mitmproxy.proxy.layers.http import HTTPMode
+
+from forebay.proxycore.patch import CoreMismatchError
+from forebay.proxycore.sansio import Driver, client_context
+
+METHOD_LIMIT_BYTES = 32
+"""Longest word waited for as a method; the longest registered one has 17."""
+LINE_LIMIT_BYTES = 16 * 1024
+"""Longest request line waited for when only its end can tell what it is."""
+
+_TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_PARTIAL_METHOD = re.compile(_TOKEN)
+_PARTIAL_LINE = re.compile(_TOKEN + rb" [^\r\n]*\r?")
+_REQUEST_LINE = re.compile(_TOKEN + rb" [^\r\n]* HTTP/[0-9]\.[0-9]\r?\n")
+
+
+def needs_more(data: bytes) -> bool:
+    """Return whether *data*, the first bytes of a client, may yet become TLS or HTTP.
+
+    >>> needs_more(b"GE"), needs_more(bytes([0x16, 3])), needs_more(b"GET / HT")
+    (True, True, False)
+    """
+    if data[:1] == b"\x16":
+        return data in (b"\x16", b"\x16\x03")
+    text = data.lstrip(b"\r\n")
+    if not text:
+        return len(data) <= METHOD_LIMIT_BYTES
+    if _PARTIAL_METHOD.fullmatch(text):
+        return len(text) <= METHOD_LIMIT_BYTES
+    # The core takes a word of letters and a space for HTTP already; for any
+    # other token only the end of the line can tell.
+    return (
+        not (text[:3].isalpha() and text is data)
+        and _PARTIAL_LINE.fullmatch(text) is not None
+        and len(text) <= LINE_LIMIT_BYTES
+    )
+
+
+def is_request(data: bytes) -> bool:
+    """Return whether *data* begins with a whole HTTP/1 request line, empty lines skipped.
+
+    >>> is_request(bytes([13, 10]) + b"M-SEARCH * HTTP/1.1" + bytes([13, 10]))
+    True
+    """
+    return _REQUEST_LINE.match(data.lstrip(b"\r\n")) is not None
+
+
+def next_layer(nextlayer: layer.NextLayer) -> None:
+    """Defer the decision while the client's first bytes tell too little.
+
+    Raises:
+        AddonHalt: to keep mitmproxy's own addon from deciding now; the
+            question is asked again with the next segment.
+    """
+    if (
+        nextlayer.layer is not None
+        or nextlayer.context.client.transport_protocol != "tcp"
+        or nextlayer.data_server()
+    ):
+        return
+    data = nextlayer.data_client()
+    if not data:
+        return
+    if needs_more(data):
+        raise exceptions.AddonHalt
+    inside_a_tunnel = len(nextlayer.context.layers) > 1
+    if inside_a_tunnel and not data[:3].isalpha() and is_request(data):
+        _skip_empty_lines(nextlayer)
+        nextlayer.layer = HttpLayer(nextlayer.context, HTTPMode.transparent)
+
+
+def _skip_empty_lines(nextlayer: layer.NextLayer) -> None:
+    """Drop leading empty lines, at which mitmproxy's HTTP/1 reader would wait for ever."""
+    for event in nextlayer.events:
+        if isinstance(event, events.DataReceived):
+            event.data = event.data.lstrip(b"\r\n")
+            if event.data:
+                return
+
+
+def self_test(opts: options.Options) -> None:
+    """See a decision deferred by AddonHalt and asked for again.
+
+    Raises:
+        CoreMismatchError: when it is not.
+    """
+    context = client_context(opts)
+    asked: list[bytes] = []
+    top = layer.NextLayer(context)
+    driver = Driver(top, lambda _: asked.append(top.data_client()))
+    driver.feed(events.Start())
+    driver.data(context.client, b"G")
+    driver.data(context.client, b"ET")
+    if asked != [b"G", b"GET"]:
+        raise CoreMismatchError(f"segments: expected to be asked twice, found {asked}")

@@ -1,0 +1,25 @@
+"""Forebay's entry script: ``mitmdump -s addons/main.py``.
+
+The list below is the pipeline.  Every hook of mitmproxy runs down it once.
+"""
+
+from forebay.announce import Announce
+from forebay.blocklist.addon import BlocklistAddon
+from forebay.cache.addon import CacheAddon
+from forebay.proxycore.addon import Proxycore
+from forebay.proxycore.bodies import Bodies
+from forebay.rewrite.addon import RewriteAddon
+from forebay.trafficlog.addon import TrafficlogAddon
+
+rewrite = RewriteAddon()
+
+addons = [
+    Proxycore(),  # first: a flow must be in order before anybody decides about it
+    BlocklistAddon(),  # before all that answers or edits: nothing may change what is judged
+    rewrite,  # requests, before the cache: the store is keyed by what the origin would see
+    CacheAddon(),  # before the responses are edited: it stores what the origin sent
+    rewrite.responses,  # after the cache: edits what the client sees, hits included
+    TrafficlogAddon(),  # after all that decides: its record holds every verdict
+    Bodies(),  # after all that wants a body: who wants what is known, streaming is decided
+    Announce(),  # last: every addon knows by now what it has
+]

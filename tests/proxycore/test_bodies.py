@@ -1,0 +1,299 @@
+"""Who touches a body."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+from forebay import outcome
+from forebay.proxycore import bodies
+from hypothesis import given
+from hypothesis import strategies as st
+from mitmproxy import http
+from mitmproxy.test import tflow
+
+KB = 1024
+
+
+class Collector:
+    """A consumer that remembers what it was told."""
+
+    def __init__(self, fails_on=()):
+        self.pieces = []
+        self.calls = []
+        self.fails_on = fails_on
+
+    def feed(self, data):
+        self._note("feed")
+        self.pieces.append(data)
+
+    def end(self):
+        self._note("end")
+
+    def abort(self):
+        self._note("abort")
+
+    def _note(self, call):
+        self.calls.append(call)
+        if call in self.fails_on:
+            raise ValueError("broken consumer")
+
+
+@pytest.fixture(name="addon")
+def _addon(all_options):
+    addon = bodies.Bodies()
+    all_options.master.addons.add(addon)
+    return addon
+
+
+def exchange(*, request=(), response=(), version="HTTP/1.1"):
+    """A flow whose bodies have not been read yet."""
+    flow = tflow.tflow(resp=True)
+    flow.request.headers = http.Headers(request)
+    flow.request.http_version = version
+    flow.request.data.content = None
+    flow.response.headers = http.Headers(response)
+    flow.response.data.content = None
+    outcome.begin(flow)
+    bodies.begin(flow)
+    return flow
+
+
+def length(size):
+    return [(b"Content-Length", str(size).encode())]
+
+
+CHUNKED = [(b"Transfer-Encoding", b"chunked")]
+EVENTS = [*CHUNKED, (b"Content-Type", b"text/event-stream")]
+
+
+@pytest.mark.parametrize(
+    ("audience", "fields", "streamed"),
+    [
+        ("nobody", length(64 * KB), False),
+        ("nobody", length(64 * KB + 1), True),
+        ("nobody", CHUNKED, True),
+        ("nobody", [], True),
+        ("viewer", length(5_000_000), False),
+        ("viewer", length(5_000_001), True),
+        ("viewer", CHUNKED, True),
+        ("editor", length(5_000_000), False),
+        ("editor", length(5_000_001), True),
+        ("editor", CHUNKED, False),
+        ("editor", EVENTS, True),
+    ],
+)
+def test_what_is_streamed(all_options, addon, audience, fields, streamed):
+    """Both ways: see the cases in the module's docstring."""
+    if audience == "viewer":
+        all_options.set_quietly("save_stream_file", "flows")
+    elif audience == "editor":
+        all_options.set_quietly("modify_body", ["/a/b"])
+
+    flow = exchange(response=fields)
+    addon.responseheaders(flow)
+    upload = exchange(request=fields, version="HTTP/2.0")
+    upload.response = None
+    addon.requestheaders(upload)
+
+    assert bool(flow.response.stream) is streamed
+    assert bool(upload.request.stream) is streamed
+
+
+def test_a_request_without_body_is_left_alone(addon):
+    """RFC 9112 §6.3: neither length nor coding."""
+    flow = exchange()
+    flow.response = None
+
+    addon.requestheaders(flow)
+
+    assert flow.request.stream is False
+
+
+def test_an_answered_request_is_not_streamed_and_not_invited(addon):
+    """Whatever the option stream_large_bodies has set before."""
+    flow = exchange(request=[*length(10**9), (b"Expect", b"100-continue")])
+    flow.request.stream = True
+
+    addon.requestheaders(flow)
+
+    assert flow.request.stream is False
+    assert "expect" not in flow.request.headers
+
+
+@pytest.mark.parametrize("how", ["complete", "marked"])
+def test_an_answer_of_ours_is_not_streamed(addon, how):
+    flow = exchange(response=CHUNKED)
+    if how == "complete":
+        flow.response.data.content = b"page"
+    else:
+        outcome.of(flow)["answer"] = "cache"
+
+    addon.responseheaders(flow)
+
+    assert not flow.response.stream
+
+
+def test_no_response_is_no_matter(addon):
+    flow = exchange()
+    flow.response = None
+
+    addon.responseheaders(flow)
+
+    assert bodies.response_size(flow) is None
+
+
+@given(st.lists(st.binary(max_size=9)))
+def test_consumers_see_a_streamed_body_whole_and_the_client_gets_no_empty_piece(pieces):
+    """An empty chunk would end a chunked message at the client."""
+    flow = exchange(response=CHUNKED)
+    collector = Collector()
+    bodies.consume_response(flow, collector)
+    stream = bodies._of(flow).response
+    flow.response.stream = stream
+
+    sent = []
+    for piece in [*pieces, b""]:
+        passed = stream(piece)
+        sent.extend([passed] if isinstance(passed, bytes) else passed)
+    bodies.finish_response(flow)
+
+    assert b"".join(collector.pieces) == b"".join(sent) == b"".join(pieces)
+    assert b"" not in sent
+    assert collector.calls.count("end") == 1
+    assert bodies.response_size(flow) == len(b"".join(pieces))
+
+
+def test_consumers_see_a_buffered_body_whole():
+    """Fed once, ended once, in both directions."""
+    flow = exchange()
+    up, down = Collector(), Collector()
+    bodies.consume_request(flow, up)
+    bodies.consume_response(flow, down)
+
+    flow.request.data.content = b"question"
+    bodies.finish_request(flow)
+    flow.response.data.content = b"answer"
+    bodies.finish_response(flow)
+    bodies.finish_response(flow)
+
+    assert (up.pieces, up.calls) == ([b"question"], ["feed", "end"])
+    assert (down.pieces, down.calls) == ([b"answer"], ["feed", "end"])
+    assert (bodies.request_size(flow), bodies.response_size(flow)) == (8, 6)
+
+
+def test_a_message_that_breaks_off_is_aborted_once():
+    """Never ended, even if a hook comes late."""
+    flow = exchange()
+    up, down = Collector(), Collector()
+    bodies.consume_request(flow, up)
+    bodies.consume_response(flow, down)
+
+    bodies.break_off(flow)
+    bodies.break_off(flow)
+    bodies.finish_response(flow)
+
+    assert up.calls == down.calls == ["abort"]
+
+
+def test_a_discarded_upload_is_of_unknown_size(addon):
+    """Nothing is guessed."""
+    flow = exchange(request=length(10**6))
+    up = Collector()
+    bodies.consume_request(flow, up)
+
+    bodies.finish_request(flow)
+
+    assert bodies.request_size(flow) is None
+    assert up.calls == ["abort"]
+
+
+def test_sizes_before_and_after_an_empty_body():
+    flow = exchange()
+    flow.response = None
+
+    assert bodies.request_size(flow) is None
+    bodies.finish_request(flow)
+    assert bodies.request_size(flow) == 0
+
+
+@pytest.mark.parametrize("fails_on", [("feed",), ("feed", "abort"), ("end",)])
+def test_a_broken_consumer_harms_nobody(caplog, fails_on):
+    """The traffic and the other consumers go on; one warning says so."""
+    flow = exchange()
+    broken, sound = Collector(fails_on), Collector()
+    bodies.consume_response(flow, broken)
+    bodies.consume_response(flow, sound)
+
+    with caplog.at_level(logging.WARNING):
+        flow.response.data.content = b"answer"
+        bodies.finish_response(flow)
+
+    assert sound.calls == ["feed", "end"]
+    assert "broken consumer" in caplog.text
+
+
+def test_a_consumer_that_fails_to_let_go_harms_nobody(caplog):
+    flow = exchange()
+    bodies.consume_response(flow, Collector(("abort",)))
+
+    with caplog.at_level(logging.WARNING):
+        bodies.break_off(flow)
+
+    assert "failed to let go" in caplog.text
+
+
+@pytest.mark.parametrize(("size", "kept"), [(5_000_000, True), (5_000_001, False)])
+def test_viewers_get_a_body_of_unknown_length(all_options, addon, size, kept):
+    """Captured on its way, up to forebay_view_body_bytes."""
+    all_options.set_quietly("hardump", "flows.har")
+    flow = exchange(request=CHUNKED, response=CHUNKED)
+    response, flow.response = flow.response, None
+    addon.requestheaders(flow)
+    flow.request.stream(b"x" * size)
+    bodies.finish_request(flow)
+    flow.response = response
+    addon.responseheaders(flow)
+    flow.response.stream(b"x" * size)
+    bodies.finish_response(flow)
+
+    assert (flow.request.raw_content is not None) is kept
+    assert (flow.response.raw_content is not None) is kept
+
+
+@pytest.mark.parametrize("passed", [b"yy", [b"y", b"", b"y"]])
+def test_the_stream_of_another_script_is_kept(addon, passed):
+    """It sees what it would have seen, and what it gives is what is sent."""
+    flow = exchange(response=CHUNKED)
+    seen = []
+    flow.response.stream = lambda data: seen.append(data) or passed
+    addon.responseheaders(flow)
+
+    sent = b"".join(flow.response.stream(b"x"))
+
+    assert seen == [b"x"]
+    assert sent == b"yy"
+
+
+def test_a_bad_size_is_one_line(all_options, addon):
+    """At run time the option is rolled back."""
+    addon.running()
+    with pytest.raises(Exception, match="forebay_view_body_bytes: expected a size in bytes"):
+        all_options.options.update(forebay_view_body_bytes="lots")
+
+    assert all_options.options.forebay_view_body_bytes == "5m"
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ([], (None, False)),
+        ([(b"content-length", b"0")], (0, False)),
+        ([(b"content-length", b"+5")], (None, False)),
+        ([(b"content-length", b"9" * 30)], (None, False)),
+        ([(b"Content-Length", b"5"), (b"Transfer-Encoding", b"chunked")], (None, True)),
+    ],
+)
+def test_framing(fields, expected):
+    """RFC 9112 §6.3."""
+    assert bodies.framing(http.Headers(fields)) == expected

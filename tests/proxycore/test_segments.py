@@ -1,0 +1,156 @@
+"""The first segment of a connection."""
+
+from __future__ import annotations
+
+import pytest
+from forebay.proxycore import segments
+from forebay.proxycore.patch import CoreMismatchError
+from forebay.proxycore.sansio import Driver, client_context
+from hypothesis import given
+from hypothesis import strategies as st
+from mitmproxy import exceptions
+from mitmproxy.addons import next_layer
+from mitmproxy.proxy import events, layer
+from mitmproxy.proxy.layers import HttpLayer, TCPLayer
+from mitmproxy.proxy.layers.http import HTTPMode
+
+REQUEST = b"GET /ad.js HTTP/1.1\r\nHost: ads.example\r\n\r\n"
+HELLO = b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00"
+
+
+@pytest.mark.parametrize(
+    ("data", "more"),
+    [
+        (b"G", True),
+        (b"GET", True),
+        (b"PROPFIND", True),
+        (b"GET ", False),
+        (b"GET /", False),
+        (b"\r\n", True),
+        (b"\r\nGET /", True),
+        (b"\r\nGET / HTTP/1.1\r\n", False),
+        (b"M-SEARCH", True),
+        (b"M-SEARCH * HTTP/1", True),
+        (b"M-SEARCH * HTTP/1.1\r", True),
+        (b"M-SEARCH * HTTP/1.1\r\n", False),
+        (b"\x16", True),
+        (b"\x16\x03", True),
+        (b"\x16\x03\x01", False),
+        (b"\x16\x04", False),
+        (b"\x00\x01", False),
+        (b"SSH-2.0-x\r\n", False),
+        (b"EHLO\r\n", False),
+        (b"x" * 33, False),
+        (b"\r\n" * 20, False),
+        (b"1x " + b"y" * 20000, False),
+    ],
+)
+def test_what_may_yet_become_tls_or_http_is_waited_for(data, more):
+    assert segments.needs_more(data) is more
+
+
+@given(st.binary(max_size=64))
+def test_any_bytes_get_an_answer(data):
+    """And what is a whole request line is not waited for."""
+    more, request = segments.needs_more(data), segments.is_request(data)
+
+    assert not (more and request)
+
+
+@given(st.integers(1, len(REQUEST) - 1))
+def test_every_split_of_a_request_is_decided_the_same(cut):
+    """Nothing decided on the first part may differ from what the whole says."""
+    first = REQUEST[:cut]
+
+    assert segments.needs_more(first) or (b" " in first and first[:3].isalpha())
+
+
+def layers_chosen(opts, *pieces, guarded):
+    """Feed pieces to a tunnel as mitmproxy would; return the classes of layers chosen."""
+    chosen = []
+    builtin = next_layer.NextLayer()
+
+    def decide(hook):
+        if hook.name != "next_layer":
+            return
+        (nextlayer,) = hook.args()
+        try:
+            if guarded:
+                segments.next_layer(nextlayer)
+            builtin.next_layer(nextlayer)
+        except exceptions.AddonHalt:
+            return
+        if nextlayer.layer is not None:
+            chosen.append(type(nextlayer.layer))
+
+    context = client_context(opts)
+    driver = Driver(HttpLayer(context, HTTPMode.regular), decide)
+    driver.feed(events.Start())
+    driver.data(context.client, b"CONNECT 192.0.2.9:80 HTTP/1.1\r\n\r\n")
+    for piece in pieces:
+        driver.data(context.client, piece)
+    return chosen, driver.hooks.count("requestheaders")
+
+
+SPLITS = [
+    pytest.param((b"GE", REQUEST[2:]), id="two bytes"),
+    pytest.param((b"GET", REQUEST[3:]), id="no space yet"),
+    pytest.param((b"\r\n" + REQUEST,), id="an empty line first"),
+    pytest.param((b"\r", b"\n", REQUEST), id="an empty line in pieces"),
+    pytest.param((REQUEST.replace(b"GET", b"M-X"),), id="a method that is not letters"),
+]
+
+
+@pytest.mark.parametrize("pieces", SPLITS)
+def test_the_core_makes_a_raw_tunnel_of_it(opts, pieces):
+    """The gap: no request is seen, so none is filtered."""
+    assert layers_chosen(opts, *pieces, guarded=False) == ([TCPLayer], 0)
+
+
+@pytest.mark.parametrize("pieces", SPLITS)
+def test_the_request_is_seen(opts, pieces):
+    """Closed."""
+    assert layers_chosen(opts, *pieces, guarded=True) == ([HttpLayer], 1)
+
+
+def test_a_split_client_hello_is_not_tunnelled(opts):
+    """The gap and the guard: without it the origin's own certificate reaches the client."""
+    split = (HELLO[:2], HELLO[2:])
+
+    without, _ = layers_chosen(opts, *split, guarded=False)
+    with_guard, _ = layers_chosen(opts, *split, guarded=True)
+
+    assert without == [TCPLayer]
+    assert TCPLayer not in with_guard
+
+
+@pytest.mark.parametrize("data", [b"SSH-2.0-x\r\n", b"\x00\x01\x02\x03", b"1 nonsense\r\n"])
+def test_other_protocols_are_still_tunnelled(opts, data):
+    """They are not HTTP, whatever the guard thinks."""
+    assert layers_chosen(opts, data, guarded=True) == ([TCPLayer], 0)
+
+
+def test_a_decision_of_another_addon_stands(opts):
+    """And so does one about UDP, or after a server's greeting, or on no data."""
+    context = client_context(opts)
+    decided = layer.NextLayer(context)
+    decided.layer = TCPLayer(context)
+    decided.events.append(events.DataReceived(context.client, b"G"))
+    segments.next_layer(decided)
+
+    greeted = layer.NextLayer(context)
+    greeted.events.append(events.DataReceived(context.server, b"220 hi\r\n"))
+    greeted.events.append(events.DataReceived(context.client, b"G"))
+    segments.next_layer(greeted)
+
+    segments.next_layer(layer.NextLayer(context))
+
+    assert greeted.layer is None
+
+
+def test_self_test_passes_and_notices_a_core_that_asks_once(opts, monkeypatch):
+    segments.self_test(opts)
+
+    monkeypatch.setattr(layer.NextLayer, "_ask", lambda self: iter(()))
+    with pytest.raises(CoreMismatchError, match="expected to be asked twice"):
+        segments.self_test(opts)
