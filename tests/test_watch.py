@@ -45,6 +45,39 @@ def test_an_edit_is_noticed(tmp_path):
     assert seen.is_set()
 
 
+def test_a_single_file_is_watched_through_its_replacement(tmp_path):
+    """Editors write another file and rename it; its neighbours are of no interest."""
+    rules, beside = tmp_path / "rules.txt", tmp_path / "noise.log"
+    rules.write_text("old", encoding="utf-8")
+    seen: list[str] = []
+    noticed = asyncio.Event()
+
+    async def changed() -> None:
+        seen.append(rules.read_text(encoding="utf-8"))
+        noticed.set()
+
+    async def run() -> None:
+        watcher = Watcher(lambda: [rules], changed)
+        watcher.start()
+        try:
+            async with asyncio.timeout(DEADLINE_S):
+                while not noticed.is_set():
+                    beside.write_text("noise", encoding="utf-8")
+                    fresh = tmp_path / "rules.txt.new"
+                    fresh.write_text("new", encoding="utf-8")
+                    fresh.rename(rules)
+                    try:
+                        await asyncio.wait_for(noticed.wait(), 0.3)
+                    except TimeoutError:
+                        continue
+        finally:
+            watcher.stop()
+
+    asyncio.run(run())
+
+    assert set(seen) == {"new"}
+
+
 def test_watching_survives_a_reader_that_raises(tmp_path, caplog):
     """The next edit is noticed again, and the failure is one warning."""
     calls = 0

@@ -43,7 +43,7 @@ def canonical(host: str) -> str:
     ('xn--bcher-kva.example', '127.0.0.1', '127.0.0.1')
     """
     if len(host) >= LONGEST:
-        return host.lower()[-LONGEST:]
+        return _lowered(host)[-LONGEST:]
     return _canonical(host)
 
 
@@ -51,7 +51,9 @@ def canonical(host: str) -> str:
 def _canonical(host: str) -> str:
     if _PLAIN(host):
         return host
-    text = host.lower()
+    text = _lowered(host)
+    if len(text) >= LONGEST:
+        return text[-LONGEST:]
     bare = _trimmed(text)
     if address := _ipv6(bare.partition("%")[0]):
         return address
@@ -136,6 +138,11 @@ def _in_field(value: str) -> dict[str, None]:
 def _in_short_field(value: str) -> dict[str, None]:
     pieces = _SEPARATORS.split(value)
     return {canonical(split_authority(piece)[0]): None for piece in pieces if piece}
+
+
+def _lowered(text: str) -> str:
+    # mitmproxy gives undecodable bytes as lone surrogates, which nothing can save or print.
+    return text.lower().encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _trimmed(text: str) -> str:

@@ -18,7 +18,8 @@ class Watcher:
     """Await *changed* after anything below one of *folders* was written.
 
     Args:
-        folders: returns the folders to watch; missing ones are left out.
+        folders: returns what to watch: folders with all that is below them,
+            and single files.  What is missing is left out.
         changed: awaited once for a burst of changes; what it raises is logged
             as a warning, and watching goes on.
     """
@@ -28,30 +29,39 @@ class Watcher:
     ) -> None:
         self._folders = folders
         self._changed = changed
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         """Begin to watch; needs a running event loop.  A second call is no second watch."""
-        if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(
-                self._watch(), name="forebay rules watcher"
-            )
+        if self._tasks:
+            return
+        paths = self._folders()
+        folders = {path for path in paths if path.is_dir()}
+        # A file is watched through its folder: editors replace files by others of the same name.
+        files = {path.absolute() for path in paths if path.is_file()}
+        beside = {file.parent for file in files}
+        loop = asyncio.get_running_loop()
+        if folders:
+            self._tasks.append(loop.create_task(self._watch(folders, None)))
+        if beside:
+            self._tasks.append(loop.create_task(self._watch(beside, files)))
 
     def stop(self) -> None:
         """Stop watching; may come twice, or before ``start``."""
-        if self._task is not None:
-            self._task.cancel()
-            self._task = None
+        while self._tasks:
+            self._tasks.pop().cancel()
 
-    async def _watch(self) -> None:
+    async def _watch(self, folders: set[Path], files: set[Path] | None) -> None:
         # Imported late: it costs start-up time and nothing waits for it.
         from watchfiles import awatch
 
-        folders = [folder for folder in self._folders() if folder.is_dir()]
-        if not folders:
-            return
+        def wanted(_: object, path: str) -> bool:
+            return files is None or Path(path) in files
+
         try:
-            async for _ in awatch(*folders, debounce=200, step=50):
+            async for _ in awatch(
+                *folders, watch_filter=wanted, debounce=200, step=50, recursive=files is None
+            ):
                 try:
                     await self._changed()
                 except Exception as error:

@@ -133,3 +133,17 @@ def test_it_is_tried_only_once(opts):
     assert len(driver.opened) == 2
     assert driver.sent[context.client].count(b"HTTP/1.1 502") == 1
     assert driver.hooks.count("error") == 1
+
+
+@pytest.mark.usefixtures("patched")
+def test_the_fresh_connection_counts_as_used(opts):
+    """It may be stale at the next request, which is then repeated in its turn."""
+    context, driver = one_served(opts)
+    driver.data(context.client, get())
+    driver.peer_closes(driver.opened[0])
+    driver.data(driver.opened[1], OK)
+
+    driver.data(context.client, get())
+    driver.peer_closes(driver.opened[1])
+
+    assert len(driver.opened) == 3

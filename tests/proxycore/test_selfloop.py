@@ -58,12 +58,27 @@ def test_a_client_that_is_our_own_connection_is_known():
     loop = selfloop.SelfLoop()
     client = tflow.tclient_conn()
     client.peername = ("::ffff:127.0.0.1", 40000, 0, 0)
+    client.sockname = ("127.0.0.1", 8080)
     data = hook_data(("name.example", 8080), sockname=("127.0.0.1", 40000))
+    data.server.peername = ("127.0.0.1", 8080)
 
     assert not loop.is_own(client)
     loop.server_connected(data)
     assert loop.is_own(client)
     loop.server_disconnected(data)
+    assert not loop.is_own(client)
+
+
+def test_a_client_with_the_port_of_another_connection_is_not_ours():
+    """The system gives one local port to connections with different peers."""
+    loop = selfloop.SelfLoop()
+    client = tflow.tclient_conn()
+    client.peername, client.sockname = ("127.0.0.1", 40000), ("127.0.0.1", 8080)
+    data = hook_data(("origin.example", 443), sockname=("127.0.0.1", 40000))
+    data.server.peername = ("127.0.0.1", 443)
+
+    loop.server_connected(data)
+
     assert not loop.is_own(client)
 
 

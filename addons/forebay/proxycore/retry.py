@@ -49,6 +49,10 @@ _CLOSED = ("server closed connection", "peer closed connection", "HTTP/2 connect
 _requests: weakref.WeakKeyDictionary[Server, int] = weakref.WeakKeyDictionary()
 
 
+def _count(server: Server) -> None:
+    _requests[server] = _requests.get(server, 0) + 1
+
+
 class _FreshConnection(GetHttpConnection):
     """A request for a connection that no existing one satisfies."""
 
@@ -60,8 +64,7 @@ def _make_server_connection(original: Handler) -> Handler:
     def make_server_connection(self: HttpStream) -> layer.CommandGenerator[bool]:
         connected: bool = yield from original(self)
         if connected:
-            server = self.flow.server_conn
-            _requests[server] = _requests.get(server, 0) + 1
+            _count(self.flow.server_conn)
         return connected
 
     return make_server_connection
@@ -110,6 +113,7 @@ def _send_again(stream: HttpStream) -> layer.CommandGenerator[str | None]:
     if error:
         return str(error)
     stream.context.server = flow.server_conn = connection
+    _count(connection)
     content = request.raw_content
     head_is_all = not (content or request.trailers)
     yield SendHttp(RequestHeaders(stream.stream_id, request, head_is_all), connection)

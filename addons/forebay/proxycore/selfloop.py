@@ -4,8 +4,9 @@ mitmproxy compares the target with a few spellings of its own address.  Any
 other spelling, name or address of this host recurses until the descriptors are
 used up.  Two fences: a literal address that is one of this host's is refused
 before the connection, and whatever gets past it (a DNS name, a rebinding) is
-recognised on arrival, because the client's address is then that of one of our
-own outgoing connections.
+recognised on arrival, because the client's connection is then the other end of
+one of our own.  Both its addresses are compared: a port alone may be used by
+several connections at once.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class SelfLoop:
     """Remember our outgoing connections, and know a client that is one of them."""
 
     def __init__(self) -> None:
-        self._outgoing: set[Endpoint] = set()
+        self._outgoing: set[tuple[Endpoint | None, Endpoint | None]] = set()
 
     def server_connect(
         self, data: server_hooks.ServerConnectionHookData, listening: Iterable[Endpoint]
@@ -67,20 +68,19 @@ class SelfLoop:
             data.server.error = "expected another server, found this proxy's own address"
 
     def server_connected(self, data: server_hooks.ServerConnectionHookData) -> None:
-        """Note the address that the connection goes out from."""
-        own = _endpoint(data.server.sockname)
-        if own is not None:
-            self._outgoing.add(own)
+        """Note the connection."""
+        server = data.server
+        self._outgoing.add((_endpoint(server.sockname), _endpoint(server.peername)))
 
     def server_disconnected(self, data: server_hooks.ServerConnectionHookData) -> None:
         """Forget a connection that ended."""
-        own = _endpoint(data.server.sockname)
-        if own is not None:
-            self._outgoing.discard(own)
+        server = data.server
+        self._outgoing.discard((_endpoint(server.sockname), _endpoint(server.peername)))
 
     def is_own(self, client: connection.Client) -> bool:
-        """Return whether *client* is an outgoing connection of this very process."""
-        return bool(self._outgoing) and _endpoint(client.peername) in self._outgoing
+        """Return whether *client* is the other end of a connection of this very process."""
+        ends = (_endpoint(client.peername), _endpoint(client.sockname))
+        return ends in self._outgoing
 
 
 def loop_detected() -> http.Response:

@@ -1,0 +1,40 @@
+"""The command ``forebay``: a thin dispatcher, so that starting the proxy costs no more than mitmdump."""
+
+from __future__ import annotations
+
+import sys
+
+import forebay
+
+USAGE = """\
+usage: forebay proxy [--web] [mitmproxy arguments]   start the proxy on 127.0.0.1:8080
+       forebay init [--home DIR]                     write commented examples of your own rules
+       forebay --version
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; return its exit status (2: the arguments are wrong)."""
+    match sys.argv[1:] if arguments is None else arguments:
+        case ["proxy", *rest]:
+            from forebay.cli import proxy
+
+            return proxy.run(rest)
+        case ["init", *rest]:
+            from forebay.cli import init
+
+            return init.run(rest)
+        case ["--version"]:
+            print(f"forebay {forebay.__version__}")
+            return 0
+        case ["--help" | "-h"]:
+            print(USAGE, end="")
+            return 0
+        case [] | [""]:
+            print(USAGE, end="", file=sys.stderr)
+            return 2
+        case [command, *_]:
+            print(
+                f"forebay: expected proxy, init or --version, found {command!r}", file=sys.stderr
+            )
+            return 2

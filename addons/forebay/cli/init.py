@@ -1,0 +1,60 @@
+"""``forebay init``: commented examples of the user's own rules, where there are none yet."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+BLOCKLIST = """\
+! Hosts that you block or allow yourself; read after the lists that ship.
+! One rule a line; edits take effect at once.
+!
+! ||ads.example^          the host and all its subdomains
+! tracker.example         the same
+! 0.0.0.0 pixel.example   exactly this host, as in a hosts file
+! @@||cdn.ads.example^    an exception: never blocked
+"""
+
+REWRITE = """\
+# Your own rewrite rules; read after those that ship. Edits take effect at once.
+#
+# rules:
+#   - id: no-client-hints
+#     match:
+#       host: "*.example.com"
+#       path: /api/*
+#       method: [GET, POST]
+#     request:
+#       remove: [X-Client-Data]
+#       set: {Accept-Language: en}
+#   - id: no-store
+#     match: {host: www.example.com, status: 2xx}
+#     response:
+#       set: {Cache-Control: no-store}
+"""
+
+EXAMPLES = {"blocklists/own.txt": BLOCKLIST, "rewrite.yaml": REWRITE}
+
+
+def run(arguments: list[str]) -> int:
+    """Write the examples; return 0, or 1 when a file cannot be written."""
+    parser = argparse.ArgumentParser(prog="forebay init")
+    parser.add_argument("--home", default="~/.forebay", help="as the option forebay_home")
+    rules = Path(parser.parse_args(arguments).home).expanduser() / "rules"
+    for name, text in EXAMPLES.items():
+        path = rules / name
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with path.open("x", encoding="utf-8") as file:
+                file.write(text)
+        except FileExistsError:
+            print(f"{path}: kept as it is")
+        except OSError as error:
+            print(
+                f"{path}: expected to write it, found {error.strerror or error}", file=sys.stderr
+            )
+            return 1
+        else:
+            print(f"{path}: written")
+    return 0

@@ -1,0 +1,40 @@
+"""``forebay proxy``: mitmdump or mitmweb with Forebay's script, on loopback unless told otherwise."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import forebay
+
+
+def entry_script() -> Path:
+    """Return the path of ``main.py``, in an installed wheel or in a checkout."""
+    package = Path(forebay.__file__).parent
+    inside = package / "main.py"
+    return inside if inside.is_file() else package.parent / "main.py"
+
+
+def mitmproxy_arguments(arguments: list[str], script: Path) -> list[str]:
+    """Return the arguments for mitmproxy: ours first, so that the user's win.
+
+    >>> mitmproxy_arguments(["-p", "8081"], Path("main.py"))
+    ['--listen-host', '127.0.0.1', '-s', 'main.py', '-p', '8081']
+    >>> mitmproxy_arguments(["--set", "listen_host=::"], Path("main.py"))
+    ['-s', 'main.py', '--set', 'listen_host=::']
+    """
+    # mitmproxy lets --listen-host win over --set, whichever comes last.
+    told = any(argument.removeprefix("--set=").startswith("listen_host=") for argument in arguments)
+    host = [] if told else ["--listen-host", "127.0.0.1"]
+    return [*host, "-s", str(script), *arguments]
+
+
+def run(arguments: list[str]) -> int:
+    """Run the proxy until it ends; return its exit status."""
+    from mitmproxy.tools import main
+
+    web = "--web" in arguments
+    rest = [argument for argument in arguments if argument != "--web"]
+    sys.argv[0] = "forebay proxy"
+    tool = main.mitmweb if web else main.mitmdump
+    return tool(mitmproxy_arguments(rest, entry_script())) or 0

@@ -1,0 +1,430 @@
+"""The hooks, in mitmproxy's own context."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import pytest
+from mitmproxy import exceptions, flow, http
+from mitmproxy.addons.proxyserver import Proxyserver
+from mitmproxy.proxy.server_hooks import ServerConnectionHookData
+from mitmproxy.test import taddons, tflow
+
+from forebay import outcome
+from forebay.blocklist.addon import BlocklistAddon
+
+RULES = "||ads.example^\n@@||ok.ads.example^\n0.0.0.0 192.0.2.7\n"
+
+
+class Proxy:
+    """An addon in a context, with folders of its own."""
+
+    def __init__(self, tctx, addon, folder):
+        self.tctx, self.addon, self.folder = tctx, addon, folder
+        self.list = folder / "home" / "rules" / "blocklists" / "own.txt"
+
+    def set(self, **options):
+        self.tctx.configure(self.addon, **options)
+
+    def request(self, **given) -> http.HTTPFlow:
+        flow = request_flow(**given)
+        self.addon.requestheaders(flow)
+        return flow
+
+    def connect(self, **given) -> http.HTTPFlow:
+        flow = request_flow(**given)
+        flow.request.data.method = b"CONNECT"
+        flow.request.data.path = b""
+        self.addon.http_connect(flow)
+        return flow
+
+    def dial(self, host, client=None, **given) -> str | None:
+        server = tflow.tserver_conn()
+        server.state = server.state.CLOSED
+        server.address = (host, 443)
+        server.sni = given.get("sni")
+        server.error = given.get("error")
+        data = ServerConnectionHookData(server=server, client=client or tflow.tclient_conn())
+        data.client.sni = None
+        self.addon.server_connect(data)
+        return server.error
+
+
+def request_flow(
+    target="good.example", host=None, authority="", sni=None, connect=None, client=None
+):
+    flow = tflow.tflow()
+    if client is not None:
+        flow.client_conn = client
+    flow.request.data.host = target
+    flow.request.data.authority = authority.encode()
+    flow.request.headers.fields = ((b"Host", (host or target).encode()),)
+    flow.client_conn.sni = sni
+    flow.server_conn.state = flow.server_conn.state.CLOSED
+    flow.server_conn.address = (connect, 443) if connect else None
+    return flow
+
+
+@pytest.fixture
+def proxy(tmp_path):
+    (tmp_path / "shipped").mkdir()
+    addon = BlocklistAddon(clock=lambda: 1_700_000_000)
+    with taddons.context(Proxyserver()) as tctx:
+        proxy = Proxy(tctx, addon, tmp_path)
+        proxy.list.parent.mkdir(parents=True)
+        proxy.list.write_text(RULES)
+        tctx.master.addons.add(addon)
+        proxy.set(
+            forebay_home=str(tmp_path / "home"),
+            forebay_rules=str(tmp_path / "shipped"),
+            connection_strategy="lazy",
+        )
+        yield proxy
+        addon.done()
+
+
+class TestRequest:
+    @pytest.mark.parametrize(
+        "given",
+        [
+            {"target": "ads.example"},
+            {"target": "ADS.Example."},
+            {"target": "x.ads.example"},
+            {"host": "ads.example:80"},
+            {"host": "good.example, ads.example"},
+            {"authority": "ads.example"},
+            {"sni": "ads.example"},
+            {"connect": "ads.example"},
+            {"target": "192.0.519"},
+            {"target": "::ffff:192.0.2.7"},
+        ],
+        ids=str,
+    )
+    def test_any_listed_name_is_answered_with_the_page(self, proxy, given):
+        flow = proxy.request(**given)
+
+        assert flow.response.status_code == 403
+        assert b"Blocked by Forebay" in flow.response.raw_content
+        assert flow.response.headers["content-length"] == str(len(flow.response.raw_content))
+        assert outcome.answered_by(flow) == "blocklist"
+
+    def test_the_outcome_says_which_rule_and_which_names(self, proxy):
+        flow = proxy.request(target="x.ads.example", host="x.ads.example:80", sni="good.example")
+
+        assert outcome.of(flow)["names"] == ["x.ads.example", "good.example"]
+        assert outcome.of(flow)["block"] == {
+            "action": "block",
+            "name": "x.ads.example",
+            "rule": "||ads.example^",
+            "list": "own",
+            "path": str(proxy.list),
+            "line": 1,
+            "exception": None,
+            "reason": "x.ads.example lies below ads.example",
+        }
+
+    def test_an_unlisted_request_goes_on_with_its_names_noted(self, proxy):
+        flow = proxy.request(target="good.example")
+
+        assert flow.response is None
+        assert outcome.of(flow)["names"] == ["good.example"]
+        assert "block" not in outcome.of(flow)
+
+    def test_an_excepted_request_goes_on_and_says_why(self, proxy):
+        flow = proxy.request(target="ok.ads.example")
+
+        assert flow.response is None
+        assert outcome.of(flow)["block"]["action"] == "allow"
+        assert outcome.of(flow)["block"]["exception"]["rule"] == "@@||ok.ads.example^"
+
+    def test_the_upload_of_an_answered_request_is_not_streamed(self, proxy):
+        """The core crashes on that."""
+        flow = request_flow(target="ads.example")
+        flow.request.stream = True
+
+        proxy.addon.requestheaders(flow)
+
+        assert flow.request.stream is False
+
+    @pytest.mark.parametrize("hook", ["requestheaders", "http_connect"])
+    @pytest.mark.parametrize("change", ["response", "error", "live"])
+    def test_it_keeps_out_when_it_is_not_its_turn(self, proxy, hook, change):
+        given = request_flow(target="ads.example")
+        answered = http.Response.make(204)
+        match change:
+            case "response":
+                given.response = answered
+            case "error":
+                given.error = flow.Error("gone")
+            case "live":
+                given.live = False
+
+        getattr(proxy.addon, hook)(given)
+
+        assert given.response is (answered if change == "response" else None)
+        assert outcome.of(given)["names"] == ["ads.example"]
+
+    def test_the_flow_can_be_saved(self, proxy):
+        given = request_flow(target="ads.example")
+        given.request.headers.fields = ((b"Host", b"\xff.example"),)
+        proxy.addon.requestheaders(given)
+
+        for name in outcome.of(given)["names"]:
+            name.encode("utf-8")
+
+
+class TestConnect:
+    def test_page_accepts_the_tunnel_and_answers_inside(self, proxy):
+        """Browsers do not show what answers a CONNECT."""
+        tunnel = proxy.connect(target="ads.example")
+        inside = proxy.request(target="good.example", client=tunnel.client_conn)
+
+        assert tunnel.response is None
+        assert outcome.of(tunnel)["block"]["action"] == "block"
+        assert inside.response.status_code == 403
+        assert outcome.of(inside)["block"]["name"] == "ads.example"
+
+    def test_page_never_dials_for_that_client(self, proxy):
+        tunnel = proxy.connect(target="ads.example")
+
+        error = proxy.dial("good.example", tunnel.client_conn)
+
+        assert error == "blocked by ||ads.example^ (own.txt:1): ads.example is listed"
+        assert proxy.dial("good.example") is None
+
+    def test_a_client_that_left_is_forgotten(self, proxy):
+        tunnel = proxy.connect(target="ads.example")
+        proxy.addon.client_disconnected(tunnel.client_conn)
+        proxy.addon.client_disconnected(tunnel.client_conn)
+
+        assert proxy.dial("good.example", tunnel.client_conn) is None
+
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {"blocklist_connect": "refuse"},
+            {"connection_strategy": "eager"},
+            {"ignore_hosts": [r"ads\.example:\d+"]},
+            {"allow_hosts": ["good"]},
+        ],
+        ids=str,
+    )
+    def test_a_tunnel_in_which_no_page_can_be_shown_is_refused(self, proxy, options):
+        proxy.set(**options)
+
+        tunnel = proxy.connect(target="ads.example")
+
+        assert tunnel.response.status_code == 403
+        assert outcome.answered_by(tunnel) == "blocklist"
+        assert proxy.dial("good.example", tunnel.client_conn) is None
+
+    def test_the_proxys_own_server_name_is_not_judged(self, proxy):
+        tunnel = proxy.connect(target="good.example", sni="ads.example")
+
+        assert tunnel.response is None
+        assert outcome.of(tunnel)["names"] == ["good.example"]
+
+    @pytest.mark.parametrize("target", ["good.example", "ok.ads.example"])
+    def test_other_tunnels_are_let_through(self, proxy, target):
+        tunnel = proxy.connect(target=target)
+
+        assert tunnel.response is None
+        assert proxy.dial(target, tunnel.client_conn) is None
+
+
+class TestFence:
+    @pytest.mark.parametrize(
+        ("host", "sni", "refused"),
+        [
+            ("ads.example", None, True),
+            ("192.0.2.7", None, True),
+            ("good.example", "x.ads.example", True),
+            ("good.example", "good.example", False),
+        ],
+    )
+    def test_listed_addresses_and_server_names_are_not_dialled(self, proxy, host, sni, refused):
+        assert bool(proxy.dial(host, sni=sni)) is refused
+
+    def test_an_error_of_another_addon_stays(self, proxy):
+        assert proxy.dial("ads.example", error="loop") == "loop"
+
+
+class TestClosed:
+    """What goes wrong must not open the filter."""
+
+    @pytest.fixture
+    def broken(self, proxy):
+        """Rules that raise on every decision: a line of a list that is not there."""
+        proxy.addon._current.rules.matcher._sources.clear()
+        return proxy
+
+    def test_an_exception_refuses_the_request(self, broken, caplog):
+        flows = [broken.request(target="ads.example") for _ in range(2)]
+
+        assert [flow.response.status_code for flow in flows] == [403, 403]
+        assert outcome.answered_by(flows[0]) == "blocklist"
+        assert outcome.of(flows[0])["block"]["reason"] == "the blocklist failed on this request"
+        assert [record.levelno for record in caplog.records] == [logging.WARNING]
+        assert "IndexError" in caplog.text
+
+    def test_an_exception_refuses_the_tunnel(self, broken):
+        assert broken.connect(target="ads.example").response.status_code == 403
+
+    def test_an_exception_refuses_the_connection(self, broken):
+        assert broken.dial("ads.example") == "blocked: the blocklist failed on this request"
+
+    def test_an_exception_while_switched_off_refuses_nothing(self, proxy, caplog):
+        proxy.set(blocklist=False)
+        flow = request_flow(target="ads.example")
+        flow.server_conn = None
+
+        proxy.addon.requestheaders(flow)
+
+        assert flow.response is None
+        assert "AttributeError" in caplog.text
+
+    def test_without_rules_everything_is_refused(self, tmp_path, caplog):
+        """As after a start that failed, until mitmproxy has left."""
+        addon = BlocklistAddon()
+        with taddons.context(Proxyserver()) as tctx:
+            tctx.master.addons.add(addon)
+            proxy = Proxy(tctx, addon, tmp_path)
+            proxy.set(forebay_home=str(tmp_path), blocklist_files=[str(tmp_path / "none.txt")])
+
+            flow = proxy.request(target="good.example")
+
+        assert flow.response.status_code == 403
+        assert b"Forebay has no usable blocklist" in flow.response.raw_content
+        assert addon.summary() == "blocklist unusable, all requests are refused"
+        assert "blocklist_files: cannot read" in caplog.text
+
+
+class TestOptions:
+    def test_switched_off_it_judges_nothing_but_notes_the_names(self, proxy):
+        proxy.set(blocklist=False)
+
+        flow = proxy.request(target="ads.example")
+
+        assert flow.response is None
+        assert outcome.of(flow)["names"] == ["ads.example"]
+        assert proxy.connect(target="ads.example").response is None
+        assert proxy.dial("ads.example") is None
+        assert proxy.addon.summary() == "blocklist off"
+
+    def test_switched_on_again_it_reads_the_lists_anew(self, proxy):
+        proxy.set(blocklist=False)
+        proxy.list.unlink()
+        proxy.set(blocklist=True)
+
+        assert proxy.addon.summary() == "blocklist 0 rules from 0 lists"
+
+    def test_the_summary_counts(self, proxy):
+        assert proxy.addon.summary() == "blocklist 3 rules from 1 list"
+
+    def test_other_options_are_none_of_its_business(self, proxy):
+        before = proxy.addon._current.rules
+        proxy.list.write_text("other.example")
+
+        proxy.set(ssl_insecure=True)
+
+        assert proxy.addon._current.rules is before
+
+    def test_a_wrong_value_at_start_is_one_error_line(self, proxy, caplog):
+        proxy.set(blocklist_connect="drop")
+
+        assert caplog.messages == ["blocklist_connect: expected page or refuse, found 'drop'"]
+        assert caplog.records[0].levelname == "ERROR"
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            (
+                {"blocklist_files": ["/no/such"]},
+                "blocklist_files: cannot read /no/such: No such file",
+            ),
+            ({"blocklist_connect": "drop"}, "blocklist_connect: expected page or refuse, found"),
+        ],
+        ids=str,
+    )
+    def test_a_wrong_value_later_is_rolled_back(self, proxy, options, message):
+        async def run() -> None:
+            proxy.addon.running()
+            with pytest.raises(exceptions.OptionsError, match=message):
+                proxy.set(**options)
+            proxy.addon.done()
+
+        asyncio.run(run())
+
+        assert proxy.tctx.options.blocklist_files == []
+        assert proxy.request(target="ads.example").response.status_code == 403
+
+    def test_a_new_file_takes_effect_while_running(self, proxy, caplog):
+        extra = proxy.folder / "extra.txt"
+        extra.write_text("extra.example")
+
+        async def run() -> None:
+            proxy.addon.running()
+            with caplog.at_level(logging.INFO, "forebay"):
+                proxy.set(blocklist_files=[str(extra)])
+            proxy.addon.done()
+
+        asyncio.run(run())
+
+        assert proxy.request(target="extra.example").response.status_code == 403
+        assert "blocklist: 4 rules from 2 lists" in caplog.messages
+
+
+class TestReload:
+    def test_an_edit_takes_effect_and_a_broken_one_does_not(self, proxy):
+        proxy.list.write_text("||other.example^")
+        asyncio.run(proxy.addon._reload())
+        assert proxy.request(target="other.example").response.status_code == 403
+
+        proxy.list.write_text("<html>404</html>")
+        asyncio.run(proxy.addon._reload())
+        assert proxy.request(target="other.example").response.status_code == 403
+
+    def test_switched_off_nothing_is_read(self, proxy):
+        proxy.set(blocklist=False)
+
+        asyncio.run(proxy.addon._reload())
+
+        assert proxy.addon._current.rules is None
+
+    def test_the_watcher_is_there_from_running_to_done(self, proxy):
+        """With a real edit."""
+
+        reloaded = asyncio.Event()
+
+        class Listener(logging.Handler):
+            def emit(self, record):
+                reloaded.set()
+
+        async def run() -> None:
+            proxy.addon.running()
+            async with asyncio.timeout(20):
+                while not reloaded.is_set():  # the watcher takes a moment to be in place
+                    proxy.list.write_text("watched.example")
+                    await asyncio.wait([asyncio.ensure_future(reloaded.wait())], timeout=0.3)
+            proxy.addon.done()
+            proxy.addon.done()
+
+        logger, listener = logging.getLogger("forebay.blocklist.current"), Listener(logging.INFO)
+        logger.addHandler(listener)
+        logger.setLevel(logging.INFO)
+        try:
+            asyncio.run(run())
+        finally:
+            logger.removeHandler(listener)
+            logger.setLevel(logging.NOTSET)
+
+        assert proxy.request(target="watched.example").response.status_code == 403
+
+
+def test_it_may_be_done_before_it_ran():
+    addon = BlocklistAddon()
+
+    addon.done()
+
+    assert addon.name == "forebay.blocklist"

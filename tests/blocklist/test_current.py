@@ -1,0 +1,155 @@
+"""The exchange of rules."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+
+import pytest
+from mitmproxy.test import taddons
+
+from forebay.blocklist.addon import BlocklistAddon
+from forebay.blocklist.current import Current
+from forebay.errors import ForebayError
+
+
+@pytest.fixture
+def lists(tmp_path):
+    """The user's own lists, with one rule."""
+    folder = tmp_path / "home" / "rules" / "blocklists"
+    folder.mkdir(parents=True)
+    (folder / "own.txt").write_text("ads.example\n")
+    return folder
+
+
+@pytest.fixture
+def options(tmp_path, lists):
+    (tmp_path / "shipped").mkdir()
+    with taddons.context() as tctx:
+        tctx.master.addons.register(BlocklistAddon())
+        tctx.options.update(
+            forebay_home=str(tmp_path / "home"), forebay_rules=str(tmp_path / "shipped")
+        )
+        yield tctx.options
+
+
+@pytest.fixture
+def current(options):
+    current = Current()
+    current.put(*current.build())
+    return current
+
+
+def is_blocked(current: Current, name: str) -> bool:
+    return current.rules.matcher.decide([name]).blocked
+
+
+def renew(current: Current) -> None:
+    asyncio.run(current.renew())
+
+
+def test_an_edited_list_is_put_in_force(current, lists, caplog):
+    (lists / "own.txt").write_text("ads.example\ntracker.example\n||^\n")
+
+    with caplog.at_level(logging.INFO, "forebay"):
+        renew(current)
+
+    assert is_blocked(current, "tracker.example")
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+    assert caplog.messages[1] == "blocklist: 2 rules from 1 list (reloaded)"
+
+
+def test_what_is_no_list_changes_nothing(current, lists, caplog):
+    """A log in the same folder must not make its own reload log another line."""
+    before = current.rules
+    (lists / "traffic.jsonl").write_text("{}")
+
+    with caplog.at_level(logging.INFO, "forebay"):
+        renew(current)
+
+    assert current.rules is before
+    assert caplog.messages == []
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_text("")])
+def test_the_last_good_rules_stay_with_one_warning(current, lists, caplog, damage):
+    damage(lists / "own.txt")
+
+    renew(current)
+    renew(current)
+
+    assert is_blocked(current, "ads.example")
+    assert len(caplog.messages) == 1
+    assert caplog.messages[0].startswith("blocklist: kept the last good rules: expected rules in ")
+
+
+def test_a_folder_that_is_gone_keeps_them_too(current, options, tmp_path, caplog):
+    (tmp_path / "shipped").rmdir()
+
+    renew(current)
+
+    assert is_blocked(current, "ads.example")
+    assert "kept the last good rules: forebay_rules: expected a folder" in caplog.text
+    assert current.folders() == []
+
+
+def test_a_list_that_is_mended_is_put_in_force(current, lists):
+    (lists / "own.txt").write_text("")
+    renew(current)
+    (lists / "own.txt").write_text("tracker.example")
+    renew(current)
+
+    assert is_blocked(current, "tracker.example")
+    assert not is_blocked(current, "ads.example")
+
+
+def test_rules_of_a_newer_option_are_not_overwritten(current, lists, options, tmp_path):
+    """A reload began before the option changed and ends after it."""
+    extra = tmp_path / "extra.txt"
+    extra.write_text("extra.example")
+    (lists / "own.txt").write_text("tracker.example")
+
+    async def run() -> None:
+        reload = asyncio.create_task(current.renew())
+        await asyncio.sleep(0)
+        options.update(blocklist_files=[str(extra)])
+        current.put(*current.build())
+        await reload
+
+    asyncio.run(run())
+
+    assert is_blocked(current, "extra.example")
+
+
+def test_the_first_rules_may_come_by_a_reload(options):
+    current = Current()
+
+    renew(current)
+
+    assert is_blocked(current, "ads.example")
+
+
+def test_unchanged_files_are_not_read_again(current, lists):
+    before = current.rules
+
+    rules, _ = current.build()
+
+    assert rules is before
+    current.drop()
+    assert current.build()[0] is not before
+
+
+def test_a_named_file_that_is_missing_is_an_error(current, options, tmp_path):
+    options.update(blocklist_files=[str(tmp_path / "none.txt")])
+
+    with pytest.raises(ForebayError, match="blocklist_files: cannot read"):
+        current.build()
+
+
+def test_folders_and_named_files_are_watched(current, options, tmp_path, lists):
+    """In the order in which they are read."""
+    named = tmp_path / "a.txt"
+    options.update(blocklist_files=[str(named)])
+
+    assert current.folders() == [tmp_path / "shipped" / "blocklists", lists, named]

@@ -1,0 +1,31 @@
+"""The command ``forebay``."""
+
+from __future__ import annotations
+
+import pytest
+from forebay import __version__, cli
+
+
+def test_version_and_help_are_printed(capsys):
+    assert cli.main(["--version"]) == 0
+    assert cli.main(["--help"]) == 0
+
+    out = capsys.readouterr().out
+    assert out.startswith(f"forebay {__version__}\nusage: forebay proxy")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        ([], "usage: forebay proxy"),
+        (["frobnicate"], "forebay: expected proxy, init or --version, found 'frobnicate'"),
+    ],
+)
+def test_wrong_arguments_are_one_clear_message(capsys, arguments, line):
+    assert cli.main(arguments) == 2
+    assert capsys.readouterr().err.startswith(line)
+
+
+def test_commands_are_dispatched(tmp_path, capsys):
+    assert cli.main(["init", "--home", str(tmp_path)]) == 0
+    assert "rewrite.yaml: written" in capsys.readouterr().out

@@ -1,0 +1,48 @@
+"""``forebay init``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from forebay.blocklist.parse import parse_line
+from forebay.cli import init
+from forebay.rewrite.load import load_rules
+
+
+def test_examples_are_written_once_and_kept_then(tmp_path, capsys):
+    assert init.run(["--home", str(tmp_path)]) == 0
+    own = tmp_path / "rules" / "blocklists" / "own.txt"
+    own.write_text("mine.example\n", encoding="utf-8")
+
+    assert init.run(["--home", str(tmp_path)]) == 0
+
+    assert own.read_text(encoding="utf-8") == "mine.example\n"
+    assert capsys.readouterr().out.count("kept as it is") == 2
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(tmp_path, capsys):
+    (tmp_path / "rules").write_text("a file", encoding="utf-8")
+
+    assert init.run(["--home", str(tmp_path)]) == 1
+
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_the_examples_do_nothing_until_edited(tmp_path):
+    """All their rules are comments, and valid ones at that."""
+    init.run(["--home", str(tmp_path)])
+    rules = tmp_path / "rules"
+
+    lines = (rules / "blocklists" / "own.txt").read_text(encoding="utf-8").splitlines()
+    assert [parse_line(line) for line in lines if parse_line(line)] == []
+    assert not load_rules([Path(rules / "rewrite.yaml")])
+
+
+def test_the_example_rules_are_valid(tmp_path):
+    """Uncommented, as a user would."""
+    path = tmp_path / "rewrite.yaml"
+    body = init.REWRITE.split("\n#\n", 1)[1]
+    text = "\n".join(line.removeprefix("# ").removeprefix("#") for line in body.splitlines())
+    path.write_text(text, encoding="utf-8")
+
+    assert len(load_rules([path])) == 2
