@@ -19,8 +19,13 @@ from forebay.errors import ForebayError
 logger = logging.getLogger(__name__)
 
 
+_reported: set[str] = set()
+"""Lines logged since the addons were loaded: several of them may find the same mistake."""
+
+
 def declare(loader: Loader) -> None:
     """Declare the shared options; every addon may, as the same declaration twice is none."""
+    _reported.clear()
     loader.add_option(
         "forebay_home",
         str,
@@ -129,4 +134,6 @@ def reject(error: ForebayError, *, running: bool) -> None:
     if running:
         raise exceptions.OptionsError(str(error)) from None
     for line in str(error).splitlines():
-        logger.error(line)
+        if line not in _reported:
+            _reported.add(line)
+            logger.error(line)

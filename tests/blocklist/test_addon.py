@@ -138,15 +138,6 @@ class TestRequest:
         assert outcome.of(flow)["block"]["action"] == "allow"
         assert outcome.of(flow)["block"]["exception"]["rule"] == "@@||ok.ads.example^"
 
-    def test_the_upload_of_an_answered_request_is_not_streamed(self, proxy):
-        """The core crashes on that."""
-        flow = request_flow(target="ads.example")
-        flow.request.stream = True
-
-        proxy.addon.requestheaders(flow)
-
-        assert flow.request.stream is False
-
     @pytest.mark.parametrize("hook", ["requestheaders", "http_connect"])
     @pytest.mark.parametrize("change", ["response", "error", "live"])
     def test_it_keeps_out_when_it_is_not_its_turn(self, proxy, hook, change):

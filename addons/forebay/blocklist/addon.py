@@ -158,8 +158,6 @@ class BlocklistAddon:
         host = verdict.name or flow.request.host
         body, headers = answer.page(verdict, host=host, now_s=self._clock())
         flow.response = http.Response.make(403, body, headers)
-        # The core crashes on an upload that is both answered and streamed.
-        flow.request.stream = False
         outcome.of(flow)["answer"] = "blocklist"
 
     def _closed(self, judge: Callable[[], None], refuse: Callable[[], None]) -> None:
@@ -174,7 +172,6 @@ class BlocklistAddon:
     def _fail(self, flow: http.HTTPFlow) -> None:
         # Nothing is used here that may just have raised.
         flow.response = http.Response.make(403, b"Forebay could not judge this request.\n")
-        flow.request.stream = False
         outcome.of(flow)["answer"] = "blocklist"
         _note(flow, _FAILED)
 

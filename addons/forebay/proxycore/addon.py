@@ -20,6 +20,7 @@ from forebay.errors import ForebayError
 from forebay.proxycore import (
     bodies,
     hopbyhop,
+    pressure,
     retry,
     segments,
     selfloop,
@@ -31,6 +32,14 @@ from forebay.proxycore import (
 from forebay.proxycore.patch import CoreMismatchError, Patch
 
 logger = logging.getLogger(__name__)
+
+
+_OPTIONS = {
+    "forebay_home",
+    "forebay_lazy",
+    "forebay_server_first_ports",
+    "forebay_unsafe_core",
+}
 
 
 class Guard(NamedTuple):
@@ -46,6 +55,7 @@ GUARDS = (
     Guard(unaddressed.PATCH, unaddressed.self_test, filter_rests_on_it=False),
     Guard(serverfirst.PATCH, serverfirst.self_test, filter_rests_on_it=False),
     Guard(retry.PATCH, retry.self_test, filter_rests_on_it=False),
+    Guard(pressure.PATCH, pressure.self_test, filter_rests_on_it=False),
     Guard(None, segments.self_test, filter_rests_on_it=True),
 )
 
@@ -85,9 +95,11 @@ class Proxycore:
 
     def configure(self, updated: set[str]) -> None:
         """Validate the options and put the guards in place."""
-        if not updated & {"forebay_lazy", "forebay_server_first_ports", "forebay_unsafe_core"}:
+        if not updated & _OPTIONS:
             return
         try:
+            own_rules = settings.home() / "rules" / "blocklists"
+            own_rules.mkdir(mode=0o700, parents=True, exist_ok=True)  # to be watched
             lazy = settings.one_of("forebay_lazy", ("auto", "on", "off"))
             ports = serverfirst.parse_ports(ctx.options.forebay_server_first_ports)
             if lazy != "off" and ctx.options.connection_strategy != "lazy":

@@ -1,0 +1,1 @@
+"""Edit header fields of requests and responses by rules."""

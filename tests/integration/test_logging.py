@@ -1,0 +1,194 @@
+"""Every exchange once, failures too, and no secret."""
+
+from __future__ import annotations
+
+import collections
+import socket
+import ssl
+import subprocess
+import threading
+
+import httpx
+import pytest
+
+from origins import Origin, Reply, ok
+from proxies import read_log
+
+pytestmark = pytest.mark.integration
+
+
+def raw(proxy, data, *, until_closed=False):
+    with socket.create_connection(("127.0.0.1", proxy.port), timeout=20) as client:
+        client.sendall(data)
+        answer = client.recv(65536)
+        while until_closed and (piece := client.recv(65536)):
+            answer += piece
+        return answer
+
+
+def unused_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.mark.parametrize("http2", [False, True])
+def test_each_request_is_one_record(start_proxy, client_of, authority, http2):
+    """The counts of client, origin and log agree."""
+    proxy = start_proxy()
+    with Origin(tls=authority.context()) as origin:
+        client = client_of(proxy, http2=http2)
+        for number in range(20):
+            client.get(origin.url(f"/{number}", "localhost"))
+
+    records = proxy.records()
+
+    assert [record["url.path"] for record in records] == [f"/{n}" for n in range(20)]
+    assert [record["http.response.status_code"] for record in records] == [200] * 20
+    assert len({record["seq"] for record in records}) == 20
+
+
+def test_every_way_to_end_is_one_record(start_proxy, client_of, authority, tmp_path):
+    """Blocked, refused, dead, gone, bad TLS, malformed, WebSocket, tunnel: one each."""
+    from websockets.sync.client import connect
+    from websockets.sync.server import serve
+
+    arrived, hold = threading.Event(), threading.Event()
+
+    def handle(seen):
+        if seen.target == "/gone":
+            arrived.set()
+            return Reply(hold=hold)
+        if seen.target == "/cut":
+            return Reply(raw=b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n123")
+        return ok(seen)
+
+    dead = unused_port()
+    untrusted = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    import trustme
+
+    trustme.CA().issue_cert("localhost").configure_cert(untrusted)
+    with (
+        Origin(handle) as origin,
+        Origin(tls=authority.context()) as tls_origin,
+        Origin(tls=untrusted) as bad_tls,
+        Origin(greeting=b"hello\r\n") as tunnel,
+        serve(lambda ws: [ws.send(m) for m in ws], "127.0.0.1", 0) as ws_server,
+    ):
+        threading.Thread(target=ws_server.serve_forever, daemon=True).start()
+        ws_port = ws_server.socket.getsockname()[1]
+        proxy = start_proxy(
+            forebay_server_first_ports=str(tunnel.port), ignore_hosts=rf"^127\.0\.0\.1:{tls_origin.port}$"
+        )
+        client = client_of(proxy)
+        client.get(origin.url("/plain"))
+        client.get("http://ads.example/blocked")
+        client.get("https://ads.example/blocked-tls")
+        client.get(f"http://127.0.0.1:{dead}/dead")
+        client.get(f"https://127.0.0.1:{dead}/dead-tls")
+        client.get(bad_tls.url("/bad-certificate", "localhost"))
+        assert client.get(origin.url("/cut")).status_code == 502
+        raw(proxy, b"GARBAGE\r\n\r\n")
+        raw(proxy, b"GET / HTTP/1.1\r\n\r\n")
+        raw(proxy, f"POST {origin.url('/smuggle')} HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n".encode())
+        with socket.create_connection(("127.0.0.1", proxy.port)) as leaver:
+            leaver.sendall(f"GET {origin.url('/gone')} HTTP/1.1\r\nHost: 127.0.0.1:{origin.port}\r\n\r\n".encode())
+            assert arrived.wait(20)
+        with pytest.raises(httpx.ConnectError):  # does not trust our CA
+            httpx.get(tls_origin.url("/rejected", "localhost"), proxy=proxy.url, trust_env=False)
+        with connect(f"ws://127.0.0.1:{ws_port}/chat", proxy=proxy.url) as ws:
+            for _ in range(3):
+                ws.send("12345")
+                ws.recv(10)
+        with socket.create_connection(("127.0.0.1", proxy.port), timeout=20) as through:
+            through.sendall(f"CONNECT 127.0.0.1:{tunnel.port} HTTP/1.1\r\n\r\n".encode())
+            through.recv(100)
+            assert through.recv(100) == b"hello\r\n"
+            through.sendall(b"\x01raw")
+            assert through.recv(100) == b"\x01raw"
+        subprocess.run(
+            ["curl", "-sk", "--noproxy", "", "-x", proxy.url, tls_origin.url("/passed-through")], check=True, capture_output=True
+        )
+        hold.set()
+        ws_server.shutdown()
+
+    records = proxy.records()
+
+    ends = collections.Counter(
+        (record["kind"], record["url.path"], record["http.response.status_code"], record["server.port"])
+        for record in records
+    )
+    assert all(count == 1 for count in ends.values()), ends
+    kinds = collections.Counter(kind for kind, *_ in ends)
+    paths = {path: status for _, path, status, _ in ends}
+    assert paths["/plain"] == 200
+    assert paths["/blocked"] == 403
+    assert paths["/blocked-tls"] == 403
+    assert {"/dead", "/dead-tls", "/bad-certificate", "/cut", "/smuggle", "/gone", "/chat"} <= set(paths)
+    assert kinds["websocket"] == 1
+    assert kinds["malformed"] >= 1
+    assert kinds["tls"] == 1
+    assert kinds["tunnel"] + kinds["tcp"] == 2
+    assert len(records) == 15, ends
+
+
+SECRETS = ["hunter2", "c00kie-secret", "s3t-cookie", "tok-secret", "sig-secret", "proxy-secret"]
+
+
+def test_no_secret_is_written(start_proxy, client_of):
+    """Credentials in URLs, Authorization, cookies, also with all fields logged."""
+    proxy = start_proxy(trafficlog_headers=True)
+    with Origin(lambda seen: Reply(headers=[("set-cookie", "id=s3t-cookie")])) as origin:
+        client_of(proxy).get(
+            origin.url("/a?access_token=tok-secret&X-Amz-Signature=sig-secret&q=kept").replace("//", "//me:hunter2@"),
+            headers={"cookie": "id=c00kie-secret", "proxy-authorization": "Basic proxy-secret"},
+        )
+        assert origin.seen[0].header("proxy-authorization") is None
+
+    proxy.stop()
+    text = (proxy.home / "log" / "traffic.jsonl").read_text(encoding="ascii")
+
+    assert "q=kept" in text
+    assert [secret for secret in SECRETS if secret in text] == []
+    assert "aHVudGVyMg" not in text
+
+
+def test_the_log_is_private_and_pure_ascii(start_proxy, client_of):
+    """Mode 0600 in a folder 0700; odd bytes cannot break a line."""
+    proxy = start_proxy()
+    with Origin() as origin:
+        raw(proxy, f"GET {origin.url('/x')}?\x7f'\"%0a HTTP/1.1\r\nHost: 127.0.0.1:{origin.port}\r\nUser-Agent: a\tb\x01\xff\r\n\r\n".encode("latin-1"))
+    proxy.stop()
+    log = proxy.home / "log" / "traffic.jsonl"
+
+    assert log.stat().st_mode & 0o777 == 0o600
+    assert log.parent.stat().st_mode & 0o777 == 0o700
+    log.read_bytes().decode("ascii")
+    assert read_log(log)
+
+
+def test_all_four_addons_on_one_flow(start_proxy, client_of, tmp_path):
+    """Names judged, request and response edited, stored, and all of it in one record."""
+    rules = tmp_path / "home" / "rules" / "rewrite.yaml"
+    rules.parent.mkdir(parents=True)
+    rules.write_text(
+        "rules:\n  - id: both\n    match: {host: localhost}\n    request: {set: {X-In: a}}\n    response: {set: {X-Out: b}}\n",
+        encoding="utf-8",
+    )
+    proxy = start_proxy()
+
+    def handle(seen):
+        return Reply(headers=[("cache-control", "max-age=60")], body=(seen.header("x-in") or "").encode())
+
+    with Origin(handle) as origin:
+        client = client_of(proxy)
+        answers = [client.get(origin.url("/all", "localhost")) for _ in range(2)]
+
+    assert [answer.text for answer in answers] == ["a", "a"]
+    assert [answer.headers["x-out"] for answer in answers] == ["b", "b"]
+    miss, hit = proxy.records()
+    assert miss["forebay.cache"]["result"] == "miss"
+    assert hit["forebay.cache"]["result"] == "hit"
+    for record in (miss, hit):
+        assert [rule["id"] for rule in record["forebay.rewrite"]] == ["both", "both"]
+        assert record["http.response.body.size"] == 1

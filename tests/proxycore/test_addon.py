@@ -1,0 +1,199 @@
+"""The guards as an addon."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+from forebay import outcome
+from forebay.proxycore import addon as addon_module
+from forebay.proxycore import bodies, serverfirst, upload
+from forebay.proxycore.addon import GUARDS, Proxycore
+from forebay.proxycore.patch import CoreMismatchError
+from mitmproxy import exceptions, http
+from mitmproxy.addons import next_layer, proxyserver
+from mitmproxy.proxy import server_hooks
+from mitmproxy.proxy.layers.http import HttpStream
+from mitmproxy.test import taddons, tflow
+
+
+@pytest.fixture(name="tctx")
+def _tctx(tmp_path):
+    with taddons.context(proxyserver.Proxyserver(), next_layer.NextLayer()) as tctx:
+        tctx.home = str(tmp_path / "home")
+        yield tctx
+
+
+def configured(tctx, core, **options):
+    """Put the addon in its place, as a script does."""
+    tctx.master.addons.add(core)
+    tctx.configure(core, forebay_home=tctx.home, **options)
+    return core
+
+
+@pytest.fixture(name="core")
+def _core(tctx):
+    core = configured(tctx, Proxycore())
+    yield core
+    core.done()
+
+
+def test_the_patches_come_and_go_with_the_addon(tctx):
+    """done() may come twice."""
+    original = HttpStream.state_wait_for_request_headers
+    core = Proxycore()
+
+    configured(tctx, core)
+
+    assert HttpStream.state_wait_for_request_headers is not original
+    assert all(guard.patch.installed for guard in GUARDS if guard.patch)
+
+    core.done()
+    core.done()
+
+    assert HttpStream.state_wait_for_request_headers is original
+
+
+@pytest.mark.usefixtures("core")
+def test_connections_are_lazy(tctx):
+    """Whatever mitmproxy's default is."""
+    assert tctx.options.connection_strategy == "lazy"
+    assert 25 in serverfirst._ports
+
+
+@pytest.mark.parametrize(("lazy", "strategy", "listed"), [("off", "eager", False), ("on", "lazy", False)])
+def test_laziness_is_an_option(tctx, lazy, strategy, listed):
+    core = Proxycore()
+    configured(tctx, core, forebay_lazy=lazy)
+
+    assert tctx.options.connection_strategy == strategy
+    assert bool(serverfirst._ports) is listed
+    core.done()
+
+
+def test_a_wrong_value_is_rolled_back_at_run_time(tctx, core):
+    core.running()
+
+    with pytest.raises(exceptions.OptionsError, match="forebay_lazy: expected auto or on or off"):
+        tctx.configure(core, forebay_lazy="perhaps")
+
+    assert tctx.options.forebay_lazy == "auto"
+
+
+class TestMismatch:
+    """A core that is not what the guards were written for."""
+
+    @pytest.fixture(name="broken")
+    def _broken(self, monkeypatch):
+        def make(rests):
+            def fails(_):
+                raise CoreMismatchError("upload: expected a, found b")
+
+            guard = addon_module.Guard(upload.PATCH, fails, filter_rests_on_it=rests)
+            monkeypatch.setattr(addon_module, "GUARDS", (guard,))
+
+        return make
+
+    def test_a_guard_that_filtering_rests_on_refuses_the_start(self, tctx, broken, caplog):
+        broken(rests=True)
+
+        configured(tctx, Proxycore())
+
+        assert [r.levelno for r in caplog.records] == [logging.ERROR]
+        assert "forebay_unsafe_core=true starts without" in caplog.text
+        assert not upload.PATCH.installed
+
+    def test_unless_told_so(self, tctx, broken, caplog):
+        broken(rests=True)
+
+        configured(tctx, Proxycore(), forebay_unsafe_core=True)
+
+        assert caplog.records[-1].levelno == logging.WARNING
+
+    def test_comfort_is_switched_off_with_one_line(self, tctx, broken, caplog):
+        broken(rests=False)
+
+        configured(tctx, Proxycore())
+
+        assert [r.message for r in caplog.records] == ["proxycore: upload: expected a, found b; switched off"]
+        assert not upload.PATCH.installed
+
+
+def test_stream_large_bodies_is_warned_about(tctx, core, caplog):
+    tctx.options.stream_large_bodies = "1m"
+
+    core.running()
+
+    assert "stream_large_bodies: expected it unset, found 1m" in caplog.text
+
+
+def test_an_outcome_begins_with_each_attempt(core):
+    """A replayed flow keeps its metadata."""
+    flow = tflow.tflow()
+
+    core.requestheaders(flow)
+    outcome.of(flow)["logged"] = True
+    core.requestheaders(flow)
+
+    assert outcome.of(flow) == {"attempt": 2}
+
+
+@pytest.mark.parametrize("hook", ["requestheaders", "http_connect"])
+def test_a_request_that_came_back_is_refused(core, hook):
+    flow = tflow.tflow()
+    flow.client_conn.peername, flow.client_conn.sockname = ("127.0.0.1", 4), ("127.0.0.1", 8080)
+    data = server_hooks.ServerConnectionHookData(tflow.tserver_conn(), flow.client_conn)
+    data.server.sockname, data.server.peername = ("127.0.0.1", 4), ("127.0.0.1", 8080)
+    core.server_connected(data)
+
+    getattr(core, hook)(flow)
+
+    assert flow.response.status_code == 508
+    assert outcome.answered_by(flow) == "proxycore"
+    core.server_disconnected(data)
+
+
+def test_hop_by_hop_fields_end_here(core):
+    flow = tflow.tflow(resp=True)
+    for message in (flow.request, flow.response):
+        message.headers = http.Headers([(b"Connection", b"x-hop"), (b"X-Hop", b"1")])
+    response, flow.response = flow.response, None
+
+    core.requestheaders(flow)
+    flow.response = response
+    core.responseheaders(flow)
+
+    assert flow.request.headers.fields == flow.response.headers.fields == ()
+
+
+def test_the_end_of_bodies_is_told(core):
+    """To consumers, before any other hook asks."""
+    flow = tflow.tflow(resp=True)
+
+    core.request(flow)
+    core.response(flow)
+    core.error(flow)
+
+    assert bodies.request_size(flow) == len(b"content")
+
+
+def test_a_connection_to_elsewhere_is_let_pass(core):
+    data = server_hooks.ServerConnectionHookData(tflow.tserver_conn(), tflow.tclient_conn())
+    data.server.error = None
+
+    core.server_connect(data)
+
+    assert data.server.error is None
+
+
+@pytest.mark.usefixtures("all_options")
+def test_messages_are_trimmed():
+    """Of all three kinds."""
+    core = Proxycore()
+    flows = [tflow.twebsocketflow(), tflow.ttcpflow(), tflow.tudpflow()]
+
+    core.websocket_message(flows[0])
+    core.tcp_message(flows[1])
+    core.udp_message(flows[2])
+
+    assert [len(m) for m in (flows[0].websocket.messages, flows[1].messages, flows[2].messages)] == [1, 1, 1]

@@ -1,0 +1,175 @@
+"""The architecture: who may import what, and a test file for every module."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "addons" / "forebay"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+GLUE = {"addon", "current", "asked"}
+"""Modules with hooks and options."""
+INPUT_OUTPUT = {
+    "clients", "collector", "database", "disk", "folder", "load", "logfile", "malformed",
+    "notices", "pending", "ram", "rawdisk", "store", "writer",
+}  # fmt: skip
+"""Modules with files, threads or clocks."""
+WHOLE_FOLDERS = {"proxycore", "cli"}
+"""Folders without policy."""
+TOP_LEVEL_GLUE = {"announce", "outcome", "rulefile", "settings", "watch"}
+
+IMPURE = {
+    "asyncio", "concurrent", "datetime.now", "io", "logging", "mitmproxy", "multiprocessing", "os",
+    "queue", "random", "select", "socket", "sqlite3", "subprocess", "tempfile", "threading", "time",
+    "diskcache", "watchfiles", "requests", "httpx",
+}  # fmt: skip
+
+
+def is_policy(path: Path) -> bool:
+    relative = path.relative_to(PACKAGE)
+    if relative.parts[0] in WHOLE_FOLDERS or path.name == "__init__.py":
+        return False
+    if len(relative.parts) == 1:
+        return path.stem not in TOP_LEVEL_GLUE
+    return path.stem not in GLUE | INPUT_OUTPUT | EXTRA_GLUE
+
+
+EXTRA_GLUE: set[str] = set()
+
+
+def imports(path: Path) -> set[str]:
+    """Return every module that *path* imports, late imports included."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.update({node.module, *(f"{node.module}.{alias.name}" for alias in node.names)})
+    return found
+
+
+def name(path: Path) -> str:
+    return path.relative_to(PACKAGE).as_posix()
+
+
+POLICY = [path for path in MODULES if is_policy(path)]
+
+
+@pytest.mark.parametrize("path", POLICY, ids=name)
+def test_policy_is_pure(path):
+    """No mitmproxy, clock, files or threads; and policy imports policy only."""
+    impure = {module for module in imports(path) if module.split(".")[0] in IMPURE}
+    own = {module for module in imports(path) if module.startswith("forebay.")}
+    targets = {PACKAGE.joinpath(*module.split(".")[1:]).with_suffix(".py") for module in own}
+
+    assert impure == set()
+    assert [name(t) for t in targets if t.exists() and not is_policy(t)] == []
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name)
+def test_only_proxycore_leans_on_private_names(path):
+    """The core's layers are imported nowhere else."""
+    if path.relative_to(PACKAGE).parts[0] == "proxycore":
+        return
+
+    private = {m for m in imports(path) if m.startswith("mitmproxy.proxy.layer")}
+
+    assert private == set()
+
+
+def test_only_bodies_sets_a_stream():
+    """Others register; the blocklist clears the stream of what it answers (see its comment)."""
+    setters = {
+        name(path)
+        for path in MODULES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Assign)
+        and any(isinstance(t, ast.Attribute) and t.attr == "stream" for t in node.targets)
+    }
+
+    assert setters <= {"proxycore/bodies.py", "proxycore/upload.py"}
+
+
+def has_code(path: Path) -> bool:
+    body = ast.parse(path.read_text(encoding="utf-8")).body
+    return any(isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) for node in body)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name)
+def test_every_module_has_its_test_file(path):
+    relative = path.relative_to(PACKAGE)
+    if not has_code(path):
+        return
+    test = f"test_{relative.parent.name if path.name == '__init__.py' else path.stem}.py"
+
+    assert (ROOT / "tests" / relative.parent / test).is_file()
+
+
+OPTIONS_OF_MITMPROXY = """
+from mitmproxy import options
+from mitmproxy.tools import dump, web
+import asyncio, sys
+async def main():
+    for kind in (dump.DumpMaster, web.master.WebMaster):
+        master = kind(options.Options())
+        print(*master.options.keys())
+asyncio.run(main())
+"""
+
+
+def test_no_option_is_mitmproxys_own():
+    """Declaring one again only warns."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", OPTIONS_OF_MITMPROXY], capture_output=True, text=True, check=True
+    )
+    theirs = set(done.stdout.split())
+    ours = {
+        node.args[0].value
+        for path in MODULES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "add_option"
+        and isinstance(node.args[0], ast.Constant)
+    }
+
+    assert len(theirs) > 80
+    assert len(ours) > 10
+    assert ours & theirs == set()
+
+
+POSIX_ONLY = ["fcntl", "pwd", "grp", "resource", "termios", "tty", "pty", "syslog"]
+
+
+def test_all_modules_import_without_posix():
+    """On Windows these are missing."""
+    hidden = "\n".join(f"sys.modules[{module!r}] = None" for module in POSIX_ONLY)
+    wanted = [".".join(("forebay", *p.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__") for p in MODULES]
+    # What mitmproxy itself needs is imported before the modules are hidden.
+    script = (
+        "import sys, importlib, mitmproxy.tools.dump, diskcache, msgspec, watchfiles, pydantic\n"
+        f"{hidden}\nfor name in {wanted!r}: importlib.import_module(name)\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script],
+        capture_output=True,
+        text=True,
+        env={"PYTHONPATH": str(ROOT / "addons")},
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_entry_script_is_a_list_and_nothing_else():
+    """A function in it would be called as a hook of its name."""
+    tree = ast.parse((ROOT / "addons" / "main.py").read_text(encoding="utf-8"))
+
+    assert {type(node) for node in tree.body} <= {ast.Expr, ast.ImportFrom, ast.Assign}

@@ -1,0 +1,42 @@
+"""What our addons decided about a flow."""
+
+from __future__ import annotations
+
+import io
+
+from forebay import outcome
+from mitmproxy import io as mio
+from mitmproxy.test import tflow
+
+
+def test_each_attempt_begins_anew():
+    flow = tflow.tflow()
+
+    outcome.begin(flow)["answer"] = "cache"
+    assert outcome.answered_by(flow) == "cache"
+    outcome.begin(flow)
+
+    assert outcome.of(flow) == {"attempt": 2}
+    assert outcome.answered_by(flow) is None
+
+
+def test_an_outcome_appears_when_it_is_asked_for():
+    """And whatever else lies under the key is replaced."""
+    flow = tflow.tflow()
+    flow.metadata[outcome.KEY] = "something else"
+
+    assert outcome.of(flow) == {"attempt": 1}
+    assert outcome.of(flow) is outcome.of(flow)
+
+
+def test_it_survives_saving():
+    """Plain types only, or mitmproxy loses the flow."""
+    flow = tflow.tflow(resp=True)
+    outcome.of(flow).update(names=["a"], block={"line": 3, "exception": None}, rewrite=[{"id": "x"}], s=0.5)
+    file = io.BytesIO()
+
+    mio.FlowWriter(file).add(flow)
+    file.seek(0)
+    (read,) = mio.FlowReader(file).stream()
+
+    assert read.metadata[outcome.KEY] == outcome.of(flow)
