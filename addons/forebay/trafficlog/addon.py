@@ -1,0 +1,239 @@
+"""One record for every attempt, however it ends.
+
+Which hook ends what (mitmproxy has no single one for all):
+
+* an HTTP exchange: ``response`` or ``error``; a WebSocket: ``websocket_end``;
+* a refused CONNECT: ``http_connect_error``; a raw one: ``tcp_end`` or
+  ``tcp_error``; one whose handshake failed: ``tls_failed_client``; an
+  intercepted one is no exchange, its requests are;
+* all else (hosts that are not intercepted, clients that leave, kills in
+  ``http_connect``) shows only in ``client_disconnected``;
+* a request that cannot be read at all: a line in mitmproxy's own log.
+
+What is still under way when the proxy stops is recorded as such.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from mitmproxy import connection, ctx, dns, http, tcp, tls, udp
+from mitmproxy.addonmanager import Loader
+from mitmproxy.proxy import server_hooks
+from mitmproxy.proxy.mode_specs import Socks5Mode
+
+from forebay import settings
+from forebay.errors import ForebayError
+from forebay.proxycore import malformed
+from forebay.trafficlog import failure
+from forebay.trafficlog.connection import of_malformed
+from forebay.trafficlog.exchange import Ending
+from forebay.trafficlog.ledger import Ledger
+from forebay.trafficlog.recorder import Recorder
+
+logger = logging.getLogger(__name__)
+
+_OPTIONS = {"trafficlog", "trafficlog_file", "trafficlog_headers", "forebay_home"}
+
+
+class TrafficlogAddon:
+    """Write the traffic log."""
+
+    name = "forebay.trafficlog"
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._recorder = Recorder()
+        self._ledger = Ledger(self._recorder, clock)
+        self._malformed = malformed.Malformed(self._unreadable)
+        self._running = False
+
+    def load(self, loader: Loader) -> None:
+        """Declare the options."""
+        settings.declare(loader)
+        loader.add_option("trafficlog", bool, True, "Write one line of JSON for each exchange.")
+        loader.add_option(
+            "trafficlog_file",
+            str,
+            "",
+            "File for the traffic log. Empty: log/traffic.jsonl in forebay_home.",
+        )
+        loader.add_option(
+            "trafficlog_headers",
+            bool,
+            False,
+            "Record all header fields too, with those masked that carry secrets.",
+        )
+
+    def configure(self, updated: set[str]) -> None:
+        """Open the file; one that cannot be written is refused, and the one before stays."""
+        if not updated & _OPTIONS:
+            return
+        try:
+            self._recorder.write_to(_file() if ctx.options.trafficlog else None)
+        except ForebayError as error:
+            settings.reject(error, running=self._running)
+            return
+        self._ledger.headers = ctx.options.trafficlog_headers
+        if self._recorder.is_on:
+            self._malformed.install()
+        else:
+            self._malformed.uninstall()
+
+    def running(self) -> None:
+        """Check that requests which cannot be read are noticed."""
+        self._running = True
+        if self._recorder.is_on:
+            try:
+                malformed.self_test()
+            except ForebayError as error:
+                logger.warning("trafficlog: requests that cannot be read go unrecorded: %s", error)
+
+    def done(self) -> None:
+        """Record what is under way, and let go of the file."""
+        self._malformed.uninstall()
+        self._ledger.stop()
+        self._recorder.stop()
+
+    def summary(self) -> str:
+        """Return this addon's part of the start line."""
+        path = self._recorder.path
+        if path is None:
+            return "log off"
+        home = Path.home()
+        return f"log {Path('~') / path.relative_to(home) if path.is_relative_to(home) else path}"
+
+    # HTTP
+
+    def requestheaders(self, flow: http.HTTPFlow) -> None:
+        """Note an exchange."""
+        if self._recorder.is_on:
+            self._ledger.begin_exchange(flow)
+
+    def response(self, flow: http.HTTPFlow) -> None:
+        """Record an exchange, unless a WebSocket begins with it."""
+        client = self._ledger.client(flow.client_conn)
+        if flow.websocket is None:
+            self._ledger.finish(flow)
+        elif client is None:  # it has left meanwhile, and no other hook will run
+            ending = Ending(self._clock(), "Client disconnected.", failure.LEFT)
+            self._ledger.finish(flow, ending)
+        else:
+            client.upgrades[flow.id] = flow
+
+    def error(self, flow: http.HTTPFlow) -> None:
+        """Record an exchange that failed."""
+        self._ledger.tell(flow)
+        self._ledger.finish(flow)
+
+    def websocket_start(self, flow: http.HTTPFlow) -> None:
+        """Begin to count."""
+        client = self._ledger.client(flow.client_conn)
+        if client is not None:
+            client.upgrades.pop(flow.id, None)
+        self._ledger.begin_counting(flow, "websocket", None)
+
+    def websocket_message(self, flow: http.HTTPFlow) -> None:
+        """Count; what came before may be forgotten by now."""
+        assert flow.websocket is not None
+        message = flow.websocket.messages[-1]
+        self._ledger.count(flow, message.content, from_client=message.from_client)
+
+    def websocket_end(self, flow: http.HTTPFlow) -> None:
+        """Record a WebSocket."""
+        self._ledger.finish(flow)
+
+    # Connections
+
+    def client_connected(self, client: connection.Client) -> None:
+        """Note a connection."""
+        self._ledger.connected(client)
+
+    def client_disconnected(self, client: connection.Client) -> None:
+        """Record what nothing else tells of."""
+        self._ledger.disconnected(client)
+
+    def server_connect(self, data: server_hooks.ServerConnectionHookData) -> None:
+        """Note which server was asked for."""
+        client = self._ledger.client(data.client)
+        if client is not None:
+            client.server = data.server
+
+    def server_connect_error(self, data: server_hooks.ServerConnectionHookData) -> None:
+        """Note what mitmproxy will say about it."""
+        client = self._ledger.client(data.client)
+        if client is not None:
+            client.failed(data.server.error, failure.CONNECT)
+
+    def tls_failed_server(self, data: tls.TlsData) -> None:
+        """Note what mitmproxy will say about it."""
+        client = self._ledger.client(data.context.client)
+        if client is not None:
+            client.failed(data.conn.error, failure.TLS_SERVER)
+
+    def tls_failed_client(self, data: tls.TlsData) -> None:
+        """Record a connection that came to nothing."""
+        self._ledger.handshake_failed(data.context.client, data.context.server, data.conn.error)
+
+    def http_connect(self, flow: http.HTTPFlow) -> None:
+        """Note a CONNECT, whose fate is open."""
+        client = self._ledger.client(flow.client_conn)
+        if client is not None:
+            client.tunnels[flow.id] = flow
+
+    def http_connect_error(self, flow: http.HTTPFlow) -> None:
+        """Record a CONNECT that was refused, by us or for want of its server."""
+        client = self._ledger.client(flow.client_conn)
+        if client is not None:
+            client.tunnels.pop(flow.id, None)
+            client.told = True
+        self._ledger.finish(flow)
+
+    # Raw bytes and DNS
+
+    def tcp_start(self, flow: tcp.TCPFlow) -> None:
+        """Begin to count."""
+        client = self._ledger.client(flow.client_conn)
+        # What comes over SOCKS is a tunnel until something in it was understood.
+        socks = isinstance(flow.client_conn.proxy_mode, Socks5Mode)
+        raw_socks = socks and client is not None and not client.told
+        connect = self._ledger.tell(flow)
+        kind = "tunnel" if raw_socks or connect is not None else "tcp"
+        self._ledger.begin_counting(flow, kind, connect)
+
+    def udp_start(self, flow: udp.UDPFlow) -> None:
+        """Begin to count."""
+        self._ledger.begin_counting(flow, "udp", self._ledger.tell(flow))
+
+    def tcp_message(self, flow: tcp.TCPFlow | udp.UDPFlow) -> None:
+        """Count; what came before may be forgotten by now."""
+        message = flow.messages[-1]
+        self._ledger.count(flow, message.content, from_client=message.from_client)
+
+    def tcp_end(self, flow: tcp.TCPFlow | udp.UDPFlow | dns.DNSFlow) -> None:
+        """Record what ended or failed."""
+        self._ledger.finish(flow)
+
+    def dns_request(self, flow: dns.DNSFlow) -> None:
+        """Note a query."""
+        self._ledger.begin_query(flow)
+
+    udp_message = tcp_message
+    tcp_error = udp_end = udp_error = dns_response = dns_error = tcp_end
+
+    def _unreadable(self, address: tuple[str, int], message: str) -> None:
+        self._recorder.record(of_malformed, address, message, self._clock())
+
+
+def _file() -> Path:
+    """Return the file to write to.
+
+    Raises:
+        ForebayError: when its folder cannot be made or written.
+    """
+    if ctx.options.trafficlog_file:
+        return Path(ctx.options.trafficlog_file).expanduser()
+    return settings.writable_folder("forebay_home", settings.home() / "log") / "traffic.jsonl"

@@ -1,0 +1,75 @@
+"""What each client connection still owes the log.
+
+A CONNECT is a record of its own only if nothing else tells of it: an
+intercepted one shows in its requests, a raw one in its TCP flow, a refused one
+in its own hook.  For the rest (a host that is not intercepted, a client that
+left, a flow that was killed) mitmproxy runs no hook but the connection's end.
+The same holds for a WebSocket whose handshake was answered but never began.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from mitmproxy import http
+from mitmproxy.connection import Client as ClientConnection
+from mitmproxy.connection import Server
+
+_MOST_FAILURES = 16
+"""How many failed server connections are remembered for each client."""
+
+
+@dataclass(slots=True)
+class Client:
+    """One client connection.
+
+    Attributes:
+        connection: what mitmproxy knows about it.
+        tunnels: CONNECTs that nothing else has told of yet, by flow id.
+        upgrades: WebSocket handshakes that were answered, by flow id.
+        told: whether any flow of this connection was seen.
+        server: the last server that was to be connected for it.
+        failures: text of a failed server connection to its type (``failure``).
+    """
+
+    connection: ClientConnection
+    tunnels: dict[str, http.HTTPFlow] = field(default_factory=dict)
+    upgrades: dict[str, http.HTTPFlow] = field(default_factory=dict)
+    told: bool = False
+    server: Server | None = None
+    failures: dict[str, str] = field(default_factory=dict)
+
+    def tell(self) -> http.HTTPFlow | None:
+        """Note that a flow tells of this connection; return the CONNECT it came through, if any."""
+        self.told = True
+        if not self.tunnels:
+            return None
+        _, connect = self.tunnels.popitem()
+        self.tunnels.clear()
+        return connect
+
+    def failed(self, text: str | None, kind: str) -> None:
+        """Remember that connecting a server failed with *text*."""
+        if text:
+            if len(self.failures) >= _MOST_FAILURES:
+                del self.failures[next(iter(self.failures))]
+            self.failures[text] = kind
+
+
+@dataclass(slots=True)
+class Traffic:
+    """Messages and payload bytes that passed in both directions."""
+
+    client_messages: int = 0
+    server_messages: int = 0
+    client_bytes: int = 0
+    server_bytes: int = 0
+
+    def count(self, size_bytes: int, *, from_client: bool) -> None:
+        """Add a message."""
+        if from_client:
+            self.client_messages += 1
+            self.client_bytes += size_bytes
+        else:
+            self.server_messages += 1
+            self.server_bytes += size_bytes

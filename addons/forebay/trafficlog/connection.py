@@ -1,0 +1,159 @@
+"""Make the records of all that is no HTTP exchange.
+
+Glue: reads mitmproxy's connections and flows.  Everything is redacted and
+bounded here, before anything is queued.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from mitmproxy import connection, dns, http, tcp, udp
+
+from forebay import outcome
+from forebay.trafficlog import failure, parts
+from forebay.trafficlog.clients import Traffic
+from forebay.trafficlog.exchange import Ending, named, peer
+from forebay.trafficlog.record import Record
+
+
+def of_raw(
+    seq: int,
+    flow: tcp.TCPFlow | udp.UDPFlow,
+    kind: str,
+    failures: Mapping[str, str],
+    *,
+    connect: http.HTTPFlow | None,
+    traffic: Traffic | None,
+    ending: Ending,
+) -> Record:
+    """Return the record of raw bytes; *connect* is the CONNECT they came through."""
+    error = flow.error.msg if flow.error else ending.error
+    return Record(
+        kind=kind,
+        seq=seq,
+        flow_id=flow.id,
+        **(
+            _of_traffic(traffic)
+            | _of_connection(flow.client_conn, flow.server_conn)
+            | _of_connect(connect, flow.timestamp_created, ending.at_s)
+            | _of_error(error, ending.error_type, failures)
+        ),
+    )
+
+
+def of_connection(
+    seq: int,
+    kind: str,
+    client: connection.Client,
+    server: connection.Server | None,
+    failures: Mapping[str, str],
+    *,
+    connect: http.HTTPFlow | None = None,
+    ending: Ending,
+) -> Record:
+    """Return the record of a connection that no flow tells of."""
+    error = ending.error or (None if server is None else server.error)
+    return Record(
+        kind=kind,
+        seq=seq,
+        **(
+            _of_connection(client, server)
+            | _of_connect(connect, client.timestamp_start, ending.at_s)
+            | _of_error(error, ending.error_type, failures)
+            # A handshake that failed has asked for a name all the same.
+            | {"server_name": parts.server_name(client.sni)}
+        ),
+    )
+
+
+def of_dns(seq: int, flow: dns.DNSFlow) -> Record:
+    """Return the record of a DNS query."""
+    request = flow.request
+    ended_s = flow.response.timestamp if flow.response else None
+    error = flow.error.msg if flow.error else None
+    return Record(
+        kind="dns",
+        seq=seq,
+        timestamp=parts.time_of(request.timestamp),
+        duration_s=parts.span(request.timestamp, flow.error.timestamp if flow.error else ended_s),
+        flow_id=flow.id,
+        dns_question=request.question.name[:255] if request.question else None,
+        **(_of_connection(flow.client_conn, flow.server_conn) | _of_error(error, None, {})),
+    )
+
+
+def of_malformed(seq: int, address: tuple[str, int], message: str, now_s: float) -> Record:
+    """Return the record of bytes that were no request."""
+    return Record(
+        kind="malformed",
+        seq=seq,
+        timestamp=parts.time_of(now_s),
+        client_address=address[0],
+        client_port=address[1],
+        # HTTP/2 has no answer to a broken head, the connection ends (RFC 9113 §8.1.1).
+        status=None if message.startswith(("HTTP/2", "Invalid HTTP/2")) else 400,
+        error_type=failure.MALFORMED,
+        error_message=parts.message(message),
+    )
+
+
+def _of_traffic(traffic: Traffic | None) -> dict[str, Any]:
+    return {} if traffic is None else asdict(traffic)
+
+
+def _of_connection(client: connection.Client, server: connection.Server | None) -> dict[str, Any]:
+    address, port = peer(client)
+    kept: dict[str, Any] = {
+        "client_address": address,
+        "client_port": port,
+        "connection_id": client.id,
+    }
+    if client.timestamp_tls_setup is not None:
+        kept["tls_version"] = parts.tls_version(client.tls_version)
+        kept["server_name"] = parts.server_name(client.sni)
+    if server is None:
+        return kept
+    if server.address:
+        kept |= {"server_address": server.address[0], "server_port": server.address[1]}
+    if server.timestamp_start is not None:
+        kept |= {
+            "server_connection_id": server.id,
+            "connect_s": parts.span(server.timestamp_start, server.timestamp_tcp_setup),
+            "tls_s": parts.span(server.timestamp_tcp_setup, server.timestamp_tls_setup),
+        }
+    if server.timestamp_tls_setup is not None:
+        kept["server_tls_version"] = parts.tls_version(server.tls_version)
+    return kept
+
+
+def _of_connect(connect: http.HTTPFlow | None, started_s: float, ended_s: float) -> dict[str, Any]:
+    """Return the times, and what the CONNECT adds, which began the attempt if there is one."""
+    if connect is None:
+        return {"timestamp": parts.time_of(started_s), "duration_s": parts.span(started_s, ended_s)}
+    request = connect.request
+    notes = outcome.of(connect)
+    named_host, user_agent = named(request)
+    return {
+        "timestamp": parts.time_of(request.timestamp_start),
+        "duration_s": parts.span(request.timestamp_start, ended_s),
+        "method": request.method,
+        "status": None if connect.response is None else connect.response.status_code,
+        "server_address": request.host,
+        "server_port": request.port,
+        "host": parts.other_host(named_host, request.host, request.port),
+        "user_agent": parts.user_agent(user_agent),
+        "protocol_version": parts.version(request.http_version),
+        "attempt": notes.get("attempt"),
+        "block": parts.verdict(notes, "block"),
+    }
+
+
+def _of_error(
+    error: str | None, error_type: str | None, failures: Mapping[str, str]
+) -> dict[str, Any]:
+    if error is not None and error_type is None:
+        error_type = failure.error_type(error, failures)
+    return {"error_type": error_type, "error_message": parts.message(error)}

@@ -1,0 +1,94 @@
+"""Records that wait."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from forebay.trafficlog.backlog import Backlog
+from forebay.trafficlog.record import Gap, Record
+
+
+def record(seq: int) -> Record:
+    return Record(kind="http", seq=seq)
+
+
+def test_items_come_out_in_order():
+    backlog = Backlog(10, 1000)
+    for seq in (1, 2, 3):
+        assert backlog.add(record(seq), 1)
+
+    assert [r.seq for r in backlog.take(2)] == [1, 2]
+    assert len(backlog) == 1
+    assert [r.seq for r in backlog.take(2)] == [3]
+    assert not backlog
+
+
+def test_a_full_backlog_notes_the_loss_in_its_place():
+    """Before the first record that found room again."""
+    backlog = Backlog(2, 1000)
+    kept = [backlog.add(record(seq), 1) for seq in (1, 2, 3, 4)]
+    taken = backlog.take(1)
+    kept.append(backlog.add(record(5), 1))
+    taken += backlog.take(10)
+
+    assert kept == [True, True, False, False, True]
+    assert taken == [record(1), record(2), Gap(lost=2, from_seq=3, to_seq=4), record(5)]
+
+
+def test_bytes_are_bounded_too():
+    backlog = Backlog(100, 10)
+
+    assert backlog.add(record(1), 6)
+    assert not backlog.add(record(2), 6)
+    assert backlog.add(record(3), 4)
+    assert backlog.take(10) == [record(1), Gap(lost=1, from_seq=2, to_seq=2), record(3)]
+    assert backlog.add(record(4), 10)
+
+
+def test_a_loss_alone_is_something_to_write():
+    """When no record follows."""
+    backlog = Backlog(1, 1)
+    backlog.lose(7)
+
+    assert backlog
+    assert backlog.take(5) == [Gap(lost=1, from_seq=7, to_seq=7)]
+
+
+def test_a_gap_waits_for_what_is_before_it():
+    """It is younger than all that waits."""
+    backlog = Backlog(2, 10)
+    backlog.add(record(1), 1)
+    backlog.add(record(2), 1)
+    backlog.lose(3)
+
+    assert backlog.take(2) == [record(1), record(2)]
+    assert backlog.take(2) == [Gap(lost=1, from_seq=3, to_seq=3)]
+
+
+@given(st.lists(st.sampled_from(["add", "lose", "take"])), st.integers(1, 4))
+def test_every_number_is_kept_or_in_a_gap_and_in_order(steps, room):
+    """Whatever happens."""
+    backlog = Backlog(room, 10 * room)
+    seq = 0
+    out = []
+    for step in steps:
+        if step == "take":
+            out += backlog.take(2)
+            continue
+        seq += 1
+        if step == "add":
+            backlog.add(record(seq), 10)
+        else:
+            backlog.lose(seq)
+    while backlog:
+        out += backlog.take(3)
+
+    told = []
+    for item in out:
+        if isinstance(item, Gap):
+            assert item.lost == item.to_seq - item.from_seq + 1
+            told += range(item.from_seq, item.to_seq + 1)
+        else:
+            told.append(item.seq)
+    assert told == list(range(1, seq + 1))
