@@ -1,0 +1,154 @@
+"""The cache's hooks: look up in ``request``, copy the origin's head in ``responseheaders``.
+
+The head is copied there before anybody edits it for the client; the body comes
+through ``proxycore.bodies``.  A 304 to our own validation becomes the stored
+response in ``responseheaders``, so that whoever looks later sees that, and gets
+its body in ``response``, since the core empties it in between.
+
+Any exception lets the traffic pass uncached.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import weakref
+from collections.abc import Callable
+
+from mitmproxy import http
+from mitmproxy.addonmanager import Loader
+
+from forebay import outcome, settings
+from forebay.cache import config
+from forebay.cache.disk import DiskStore
+from forebay.cache.intake import Intake
+from forebay.cache.lookup import look_up
+from forebay.cache.notices import Notices
+from forebay.cache.plan import Plan, remove_conditions
+from forebay.cache.ram import RamStore
+from forebay.cache.store import TieredStore
+from forebay.errors import ForebayError
+
+_START_DEADLINE_S = 2.0
+_CLOSE_DEADLINE_S = 5.0
+
+
+class CacheAddon:
+    """Answer from stored responses, and store what the origin sends (RFC 9111)."""
+
+    name = "forebay.cache"
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._config: config.Config | None = None
+        self._store: TieredStore | None = None
+        self._intake: Intake | None = None
+        self._notices = Notices()
+        self._plans: weakref.WeakKeyDictionary[http.HTTPFlow, tuple[Plan, Intake]] = (
+            weakref.WeakKeyDictionary()
+        )
+        self._running = False
+
+    def load(self, loader: Loader) -> None:
+        """Declare the options."""
+        config.declare(loader)
+
+    def configure(self, updated: set[str]) -> None:
+        """Read the options, and change the store if it has to be another."""
+        if not updated & config.ALL_OPTIONS:
+            return
+        try:
+            new = config.read()
+        except ForebayError as error:
+            settings.reject(error, running=self._running)
+            return
+        before = self._store
+        if updated & config.STORE_OPTIONS:
+            self._store = None if new is None else self._new_store(new)
+        self._config, self._intake = new, None
+        if new is not None and self._store is not None:
+            self._intake = Intake(self._store, new.max_object_bytes, new.set_cookie, self._failed)
+        if self._store is not before:
+            if self._running and self._store is not None:
+                self._store.start(0)
+            if before is not None:  # its last writes must not hold up the event loop
+                threading.Thread(
+                    target=before.close, args=(_CLOSE_DEADLINE_S,), name="cache closer", daemon=True
+                ).start()
+
+    def _new_store(self, new: config.Config) -> TieredStore:
+        ram = RamStore(new.ram_bytes)
+        if new.folder is None:
+            return TieredStore(ram, None)
+        disk = DiskStore(
+            new.folder, limit_bytes=new.size_bytes, clock=self._clock, notices=self._notices
+        )
+        return TieredStore(ram, disk)
+
+    def running(self) -> None:
+        """Open the store."""
+        self._running = True
+        if self._store is not None:
+            self._store.start(_START_DEADLINE_S)
+
+    def done(self) -> None:
+        """Write what waits and let go; may come twice."""
+        store, self._store, self._intake = self._store, None, None
+        if store is not None:
+            store.close(_CLOSE_DEADLINE_S)
+
+    def summary(self) -> str:
+        """Return this addon's part of the start line."""
+        return config.summary(self._config)
+
+    async def request(self, flow: http.HTTPFlow) -> None:
+        """Answer from the store, or make the request conditional."""
+        intake = self._intake
+        if intake is None or flow.response is not None or flow.error is not None or not flow.live:
+            return
+        try:
+            plan = await look_up(flow, intake.store, self._clock())
+        except Exception as error:
+            self._failed("request", error)
+        else:
+            if plan is not None:
+                # What was begun with this store ends with it: a 304 has to be
+                # undone even when the cache was switched off meanwhile.
+                self._plans[flow] = plan, intake
+
+    def responseheaders(self, flow: http.HTTPFlow) -> None:
+        """Have the origin's response stored, or make the stored one of its 304."""
+        planned = self._plans.get(flow)
+        if planned is None or flow.response is None:
+            return
+        plan, intake = planned
+        try:
+            remove_conditions(flow.request, plan.decision)
+            # A body at this point means that another addon answered after us.
+            if flow.response.raw_content is None and not outcome.answered_by(flow):
+                intake.take(flow, plan, self._clock())
+        except Exception as error:
+            self._failed("responseheaders", error)
+
+    def response(self, flow: http.HTTPFlow) -> None:
+        """Finish a refreshed response."""
+        planned = self._plans.pop(flow, None)
+        if planned is None:
+            return
+        plan, intake = planned
+        try:
+            intake.finish(flow, plan)
+        except Exception as error:
+            self._failed("response", error)
+
+    def error(self, flow: http.HTTPFlow) -> None:
+        """Forget the plan of a flow that failed."""
+        planned = self._plans.pop(flow, None)
+        if planned is not None:
+            remove_conditions(flow.request, planned[0].decision)
+
+    def _failed(self, where: str, error: Exception) -> None:
+        self._notices.warn(
+            f"{where} {type(error).__name__}",
+            f"{where} failed, the traffic goes on uncached: {type(error).__name__}: {error}",
+        )

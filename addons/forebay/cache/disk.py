@@ -1,0 +1,308 @@
+"""Records on disk: one thread that writes, one that reads, and an event loop that never waits.
+
+* What is put is queued; when the queue is full the record is dropped and
+  counted.  A key whose new record was dropped loses its old one too, so that
+  nothing outdated comes back.  Deletions are never dropped.
+* A set of the stored keys in memory makes a miss free of any disk access.
+* Any fault of the disk is warned about once; three in a row turn the disk off
+  for half a minute.  A damaged database is put aside and a new one begun.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from queue import SimpleQueue
+
+import diskcache
+
+from forebay.cache import folder as folders
+from forebay.cache.breaker import Breaker
+from forebay.cache.database import Database
+from forebay.cache.entry import DamagedEntryError, Record, decode, encode
+from forebay.cache.notices import Notices
+from forebay.cache.pending import Change, Pending
+from forebay.cache.rawdisk import RefusedRowError
+
+_READ_DEADLINE_S = 0.5
+_BATCH_RECORDS = 64
+_BATCH_BYTES = 4 * 2**20
+_RETRY_S = 1.0
+
+
+class DiskStore:
+    """Records in a folder, together at most *limit_bytes*; for one event loop.
+
+    Args:
+        folder: is made when it is missing.
+        limit_bytes: of the database and its value files.
+        clock: POSIX seconds, for how long a failing disk is left alone.
+        notices: where faults are told.
+        queue_records: how many changes may wait to be written.
+        queue_bytes: how much memory they may take.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        limit_bytes: int,
+        clock: Callable[[], float],
+        notices: Notices,
+        queue_records: int = 4096,
+        queue_bytes: int = 16 * 2**20,
+    ) -> None:
+        self._folder = folder
+        self._limit_bytes = limit_bytes
+        self._clock = clock
+        self._notices = notices
+        self.dropped = 0
+
+        self._changed = threading.Condition()  # guards what follows
+        self._pending = Pending(limit_records=queue_records, limit_bytes=queue_bytes)
+        self._writing: dict[bytes, Change] = {}
+        self._stored: set[int] = set()
+        self._breaker = Breaker(limit=3, rest_s=30)
+        self._database: Database | None = None
+        self._is_damaged = False
+        self._is_closing = False
+
+        self._opened = threading.Event()
+        self._reads: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._writer = threading.Thread(target=self._write_all, name="cache writer", daemon=True)
+        self._reader = threading.Thread(target=self._read_all, name="cache reader", daemon=True)
+
+    def __len__(self) -> int:
+        return len(self._stored)
+
+    def start(self, deadline_s: float) -> None:
+        """Open the database; after *deadline_s* seconds go on without until it is open.
+
+        With a deadline of 0 nothing is waited for.
+        """
+        self._writer.start()
+        self._reader.start()
+        if deadline_s and not self._opened.wait(deadline_s):
+            self._notices.warn(
+                "slow", f"{self._folder} is not open yet; caching in memory until it is"
+            )
+
+    def has(self, key: bytes) -> bool:
+        """Return whether ``get`` is worth its while; touches no disk."""
+        if key in self._pending:
+            return self._pending.get(key) is not None
+        return _fingerprint(key) in self._stored and not (self._is_damaged or self._is_off())
+
+    async def get(self, key: bytes) -> Record | None:
+        """Return the record of *key*, or None when there is no intact one, or not soon."""
+        if key in self._pending:
+            return self._pending.get(key)
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Record | None] = loop.create_future()
+
+        def deliver(record: Record | None) -> None:
+            if not answer.done():
+                answer.set_result(record)
+
+        def job() -> None:
+            if not answer.done():  # else nobody waits any more
+                record = self._read(key)
+                with contextlib.suppress(RuntimeError):  # the loop is closed
+                    loop.call_soon_threadsafe(deliver, record)
+
+        self._reads.put(job)
+        try:
+            async with asyncio.timeout(_READ_DEADLINE_S):
+                return await answer
+        except TimeoutError:
+            self._failed(TimeoutError(f"no answer within {_READ_DEADLINE_S} s"))
+            return None
+
+    def put(self, key: bytes, record: Record) -> None:
+        """Have *record* written soon, or drop it."""
+        with self._changed:
+            if self._is_closing or self._is_off() or not self._pending.offer(key, record):
+                self._drop(key)
+            self._changed.notify_all()
+
+    def delete(self, key: bytes) -> None:
+        """Have *key* deleted; nobody finds it from now on."""
+        with self._changed:
+            self._delete(key)
+            self._changed.notify_all()
+
+    def flush(self, deadline_s: float) -> bool:
+        """Wait until all is written, at most *deadline_s* seconds; return whether it is."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._pending, deadline_s)
+
+    def close(self, deadline_s: float) -> None:
+        """Write what waits, for at most *deadline_s* seconds, and let go; may come twice."""
+        with self._changed:
+            self._is_closing = True
+            self._changed.notify_all()
+        if self._writer.is_alive():
+            self._writer.join(deadline_s)
+        self._reads.put(None)
+        if self._reader.is_alive():
+            self._reader.join(_READ_DEADLINE_S)
+
+    def _drop(self, key: bytes) -> None:
+        self.dropped += 1
+        self._delete(key)
+
+    def _delete(self, key: bytes) -> None:
+        self._pending.forget(key)
+        # A write that is under way may be about to store the key.
+        if _fingerprint(key) in self._stored or key in self._writing:
+            self._pending.delete(key)
+
+    def _is_off(self) -> bool:
+        return self._breaker.is_open(self._clock())
+
+    # What follows runs in the writer thread.
+
+    def _write_all(self) -> None:
+        self._guarded(self._open)
+        self._opened.set()
+        while True:
+            with self._changed:
+                # A disk that is off may be tried again without anybody saying so.
+                self._changed.wait_for(self._has_work, _RETRY_S if self._pending else None)
+                if self._is_closing and (not self._pending or self._is_off()):
+                    break
+                if not self._has_work():
+                    continue
+                self._writing = self._pending.batch(
+                    limit_records=_BATCH_RECORDS, limit_bytes=_BATCH_BYTES
+                )
+            is_written = self._guarded(self._write)
+            with self._changed:
+                if is_written:
+                    self._breaker.succeeded()
+                    self._pending.settle(self._writing)
+                self._writing = {}
+                self._changed.notify_all()
+        if self._database is not None:
+            self._database.close()
+
+    def _has_work(self) -> bool:
+        if self._is_closing:
+            return True
+        return bool(self._pending or self._is_damaged) and not self._is_off()
+
+    def _write(self) -> None:
+        database = self._database
+        if database is None or self._is_damaged or not database.is_in_place():
+            database = self._open()
+        try:
+            database.write(
+                [
+                    (key, None if change is None else encode(key, change))
+                    for key, change in self._writing.items()
+                ]
+            )
+            gone = database.cull(self._limit_bytes)
+        except diskcache.Timeout:
+            raise  # another process writes: the same again later
+        except Exception:
+            # Not again, since one of them may be the cause.
+            with self._changed:
+                for key, change in self._writing.items():
+                    if change is not None and self._pending.get(key) is change:
+                        self._drop(key)
+            raise
+        with self._changed:
+            for key, change in self._writing.items():
+                if change is None:
+                    self._stored.discard(_fingerprint(key))
+                else:
+                    self._stored.add(_fingerprint(key))
+            self._stored.difference_update([_fingerprint(key) for key in gone])
+
+    def _open(self) -> Database:
+        before, self._database = self._database, None
+        self._stored = set()
+        if before is not None:
+            before.close()
+            self._reads.put(before.close)  # each thread has a connection of its own
+        objects = folders.prepare(self._folder)
+        if self._is_damaged:
+            objects = self._begin_anew("its pages cannot be read")
+        try:
+            database = Database(objects)
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError as error:
+            database = Database(self._begin_anew(str(error)))
+        self._stored = {_fingerprint(key) for key in database.stored_keys()}
+        self._database = database
+        self._is_damaged = False
+        self._opened.set()
+        database.sweep(self._clock())
+        return database
+
+    def _begin_anew(self, finding: str) -> Path:
+        damaged = folders.put_aside(self._folder)
+        self._notices.warn(
+            "damaged",
+            f"expected a database in {self._folder}, found {finding}: "
+            f"put aside as {damaged.name}, begun anew",
+        )
+        return folders.prepare(self._folder)
+
+    def _guarded(self, action: Callable[[], object]) -> bool:
+        """Return whether *action* went well; a thread that dies would take the disk with it."""
+        try:
+            action()
+        except Exception as error:
+            self._failed(error)
+            return False
+        return True
+
+    # What follows runs in the reader thread.
+
+    def _read_all(self) -> None:
+        while (job := self._reads.get()) is not None:
+            self._guarded(job)
+        if self._database is not None:
+            self._database.close()
+
+    def _read(self, key: bytes) -> Record | None:
+        database = self._database
+        if database is None:
+            return None
+        try:
+            data = database.read(key)
+            return None if data is None else decode(key, data)
+        except (DamagedEntryError, RefusedRowError) as error:
+            self._notices.warn("entry", f"an entry on disk is dropped: {error}")
+            self.delete(key)
+        except Exception as error:
+            self._failed(error)
+        return None
+
+    def _failed(self, error: Exception) -> None:
+        with self._changed:
+            # The exact class is SQLite's word for a corrupt file; others derive
+            # from it.  That heals by a new database, not by waiting: what many
+            # reads find must not keep the writer from beginning it.
+            is_damage = type(error) is sqlite3.DatabaseError
+            self._is_damaged |= is_damage
+            if not is_damage or threading.current_thread() is self._writer:
+                self._breaker.failed(self._clock())
+            self._changed.notify_all()
+        text = "locked by another process" if isinstance(error, diskcache.Timeout) else str(error)
+        self._notices.warn(
+            f"disk {type(error).__name__}",
+            f"{self._folder} fails, caching in memory: {text or type(error).__name__}",
+        )
+
+
+def _fingerprint(key: bytes) -> int:
+    # Takes less memory than the key; two keys with the same one cost a vain read.
+    return int.from_bytes(key[:8])

@@ -1,0 +1,153 @@
+"""The stored form: bytes with their own proof.
+
+A database or a value file may hand back bytes that were cut, flipped or meant
+for another key, and says nothing.  So an encoded record carries magic, format,
+key and lengths, and a BLAKE2b checksum over all of it; ``decode`` accepts what
+is intact and nothing else, and never runs anything that it reads.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, field
+from hashlib import blake2b
+
+import msgspec
+
+from forebay.cache.directives import cache_control
+from forebay.cache.freshness import Validity, validity
+from forebay.cache.headers import Fields, Head
+from forebay.cache.vary import Names, Values
+
+MAGIC = b"FBC"
+FORMAT = 1
+"""Format number of what is written here; a folder of a higher one is refused."""
+
+_CHECKSUM_BYTES = 32
+_PREFIX = struct.Struct(">3sBBIQ")  # magic, format, key length, meta length, body length
+
+
+class DamagedEntryError(Exception):
+    """Bytes that are not an intact record of the key that was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One stored response.
+
+    Args:
+        fields: its end-to-end fields as the origin sent them (§3.1).
+        requested_at_s: when its request was sent, POSIX seconds.
+        received_at_s: when its head was received, POSIX seconds.
+        said: what that request said in the fields of its Vary (§4.1).
+        body: the bytes as transferred, without transfer coding.
+    """
+
+    status: int
+    reason: bytes
+    fields: Fields
+    requested_at_s: float
+    received_at_s: float
+    said: Values
+    body: bytes
+    validity: Validity = field(init=False, compare=False, repr=False)
+    no_cache: bool = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        # What a lookup asks for is read once here; the rest stays plain pairs,
+        # as a head by name would double what an entry takes in memory.
+        head = Head(self.fields)
+        object.__setattr__(self, "no_cache", cache_control(head).has("no-cache"))
+        object.__setattr__(
+            self,
+            "validity",
+            validity(head, requested_at_s=self.requested_at_s, received_at_s=self.received_at_s),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class VaryIndex:
+    """What lies under the key of a URL whose responses vary: the sets of names to try."""
+
+    name_sets: tuple[Names, ...]
+
+
+type Record = Entry | VaryIndex
+
+
+class _EntryMeta(msgspec.Struct, array_like=True, tag="entry", frozen=True):
+    status: int
+    reason: bytes
+    fields: Fields
+    requested_at_s: float
+    received_at_s: float
+    said: Values
+
+
+class _IndexMeta(msgspec.Struct, array_like=True, tag="vary", frozen=True):
+    name_sets: tuple[Names, ...]
+
+
+_decoder = msgspec.msgpack.Decoder(_EntryMeta | _IndexMeta)
+_encoder = msgspec.msgpack.Encoder()
+
+
+def encode(key: bytes, record: Record) -> bytes:
+    """Return the bytes to store *record* under *key*."""
+    meta: _EntryMeta | _IndexMeta
+    if isinstance(record, Entry):
+        meta = _EntryMeta(
+            record.status,
+            record.reason,
+            record.fields,
+            record.requested_at_s,
+            record.received_at_s,
+            record.said,
+        )
+        body = record.body
+    else:
+        meta, body = _IndexMeta(record.name_sets), b""
+    packed = _encoder.encode(meta)
+    prefix = _PREFIX.pack(MAGIC, FORMAT, len(key), len(packed), len(body))
+    checksum = blake2b(digest_size=_CHECKSUM_BYTES)
+    for part in (prefix, key, packed, body):
+        checksum.update(part)
+    return b"".join((prefix, checksum.digest(), key, packed, body))
+
+
+def decode(key: bytes, data: bytes) -> Record:
+    """Return the record that ``encode`` made *data* from.
+
+    Raises:
+        DamagedEntryError: when *data* is not intact, or of another key or format.
+    """
+    start = _PREFIX.size + _CHECKSUM_BYTES
+    if len(data) < start:
+        raise DamagedEntryError(f"expected at least {start} bytes, found {len(data)}")
+    magic, number, key_length, meta_length, body_length = _PREFIX.unpack_from(data)
+    if (magic, number) != (MAGIC, FORMAT):
+        raise DamagedEntryError(f"expected format {FORMAT}, found {magic!r} {number}")
+    if len(data) != start + key_length + meta_length + body_length:
+        raise DamagedEntryError(f"expected another length, found {len(data)} bytes")
+    rest = memoryview(data)[start:]
+    checksum = blake2b(data[: _PREFIX.size], digest_size=_CHECKSUM_BYTES)
+    checksum.update(rest)
+    if checksum.digest() != data[_PREFIX.size : start]:
+        raise DamagedEntryError("expected another checksum")
+    if rest[:key_length] != key:
+        raise DamagedEntryError("expected another key")
+    try:
+        meta = _decoder.decode(rest[key_length : key_length + meta_length])
+    except (msgspec.MsgspecError, ValueError) as error:  # a tag may be no UTF-8
+        raise DamagedEntryError(f"expected a record, found {error}") from None
+    if isinstance(meta, _IndexMeta):
+        return VaryIndex(meta.name_sets)
+    return Entry(
+        meta.status,
+        meta.reason,
+        meta.fields,
+        meta.requested_at_s,
+        meta.received_at_s,
+        meta.said,
+        bytes(rest[key_length + meta_length :]),
+    )

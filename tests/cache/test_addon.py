@@ -1,0 +1,529 @@
+"""The cache's hooks, with a real store."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import weakref
+
+import pytest
+from mitmproxy import exceptions, http
+from mitmproxy.test import taddons
+
+from cache.builders import DEADLINE_S, Clock, Origin, exchange, get, status_field
+from forebay import outcome
+from forebay.cache.addon import CacheAddon
+from forebay.proxycore import bodies
+
+NEVER = Origin(status=500)
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def context():
+    with taddons.context() as opened:
+        yield opened
+
+
+@pytest.fixture
+def cache(context, clock, tmp_path):
+    addon = CacheAddon(clock)
+    context.master.addons.add(addon)
+    context.configure(addon, cache_dir=str(tmp_path / "cache"))
+    addon.running()
+    yield addon
+    addon.done()
+
+
+def run(cache, *steps, **given):
+    """Run (flow, origin) pairs one after the other; return the last flow."""
+
+    async def all_steps():
+        for flow, origin in steps:
+            last = await exchange(cache, flow, origin, **given)
+        return last
+
+    return asyncio.run(all_steps())
+
+
+def notes(flow):
+    return outcome.of(flow)["cache"]
+
+
+class TestHits:
+    def test_what_was_stored_answers_with_the_origins_own_head(self, cache, clock):
+        origin = Origin(
+            cache_control="max-age=60", date="x", x_two=["1", "2"], cache_status="o; hit"
+        )
+        first = run(cache, (get(), origin))
+        clock.now_s += 20
+
+        second = run(cache, (get(), NEVER))
+
+        assert status_field(first) == "o; hit, forebay; fwd=uri-miss; stored"
+        assert notes(first)["result"] == "miss" and notes(first)["stored"] is True
+        assert second.response.headers.fields == (
+            *origin.fields,
+            (b"Age", b"20"),
+            (b"Cache-Status", b"forebay; hit; ttl=40"),
+        )
+        assert second.response.raw_content == b"hello"
+        assert NEVER.seen == []
+
+    def test_a_restart_keeps_what_was_stored(self, cache, context, clock, tmp_path):
+        run(cache, (get(), Origin(cache_control="max-age=60")))
+        cache.done()
+        again = CacheAddon(clock)
+        again.configure({"cache"})
+        again.running()
+
+        try:
+            flow = run(again, (get(), NEVER))
+        finally:
+            again.done()
+
+        assert notes(flow)["result"] == "hit" and flow.response.raw_content == b"hello"
+
+    def test_edits_for_the_client_are_not_stored(self, cache):
+        """Response rules run after us, on hits too."""
+
+        def edit(flow):
+            flow.response.headers["x-edited"] = "1"
+            del flow.response.headers["cache-control"]
+
+        run(cache, (get(), Origin(cache_control="max-age=60")), later=edit)
+
+        flow = run(cache, (get(), NEVER))
+
+        assert "x-edited" not in flow.response.headers
+        assert flow.response.headers["cache-control"] == "max-age=60"
+
+    def test_variants_live_side_by_side(self, cache):
+        for language in ("de", "en"):
+            origin = Origin(
+                body=language.encode(), cache_control="max-age=60", vary="Accept-Language"
+            )
+            run(cache, (get(accept_language=language), origin))
+
+        found = [
+            run(cache, (get(accept_language=each), NEVER)).response.raw_content
+            for each in ("de", "en")
+        ]
+
+        assert found == [b"de", b"en"]
+        missed = run(cache, (get(accept_language="fr"), Origin()))
+        assert status_field(missed).startswith("forebay; fwd=vary-miss")
+
+    def test_a_chunked_response_is_stored_without_its_coding(self, cache):
+        origin = Origin(length=False, transfer_encoding="chunked", cache_control="max-age=60")
+
+        flow = run(cache, (get(), origin), (get(), NEVER))
+
+        assert flow.response.headers["content-length"] == "5"
+        assert "transfer-encoding" not in flow.response.headers
+
+    def test_http2_origins_need_no_length(self, cache):
+        origin = Origin(version=b"HTTP/2.0", length=False, cache_control="max-age=60")
+
+        flow = run(cache, (get(version=b"HTTP/2.0"), origin), (get(), NEVER))
+
+        assert notes(flow)["result"] == "hit"
+
+
+class TestValidation:
+    STORED = {"cache_control": "max-age=10", "etag": '"a"', "x": "old"}
+
+    def stale(self, cache, clock, **stored):
+        run(cache, (get(), Origin(**(stored or self.STORED))))
+        clock.now_s += 20
+
+    def test_a_304_becomes_the_stored_response_and_refreshes_it(self, cache, clock):
+        self.stale(cache, clock)
+        origin = Origin(status=304, etag='"a"', x="new", cache_control="max-age=60", age="5")
+        heads = []
+
+        flow = run(
+            cache,
+            (get(), origin),
+            later=lambda flow: heads.append(
+                (flow.response.status_code, flow.response.headers["x"])
+            ),
+        )
+
+        assert heads == [(200, "new")]
+        assert origin.seen[0]["If-None-Match"] == '"a"'
+        assert "if-none-match" not in flow.request.headers
+        assert flow.response.raw_content == b"hello" and flow.response.headers["age"] == "5"
+        assert flow.response.headers["content-length"] == "5"
+        assert status_field(flow) == "forebay; fwd=stale; fwd-status=304; stored"
+        assert notes(flow)["result"] == "revalidated" and notes(flow)["stored"] is True
+        assert notes(flow)["added"] == ["If-None-Match"]
+        clock.now_s += 20
+        hit = run(cache, (get(), NEVER))
+        assert hit.response.headers["x"] == "new" and hit.response.headers["age"] == "25"
+
+    def test_another_response_takes_the_place_of_the_stored_one(self, cache, clock):
+        self.stale(cache, clock)
+
+        flow = run(cache, (get(), Origin(body=b"newer", cache_control="max-age=60")))
+
+        assert status_field(flow) == "forebay; fwd=stale; fwd-status=200; stored"
+        assert run(cache, (get(), NEVER)).response.raw_content == b"newer"
+
+    def test_a_304_about_another_response_is_answered_once(self, cache, clock):
+        self.stale(cache, clock)
+
+        flow = run(cache, (get(), Origin(status=304, etag='"b"', x="new")))
+
+        assert flow.response.status_code == 200 and flow.response.headers["x"] == "old"
+        assert flow.response.raw_content == b"hello"
+        assert notes(flow)["unstored"] == "304 for another response"
+        again = run(cache, (get(), Origin()))
+        assert notes(again)["result"] == "miss"
+
+    def test_a_304_that_forbids_storing_does_not_refresh(self, cache, clock):
+        self.stale(cache, clock)
+
+        flow = run(cache, (get(), Origin(status=304, cache_control="no-store", x="new")))
+
+        assert flow.response.headers["x"] == "new" and flow.response.raw_content == b"hello"
+        assert (notes(flow)["stored"], notes(flow)["unstored"]) == (False, "no-store")
+        assert notes(run(cache, (get(), Origin())))["result"] == "stale"
+
+    def test_a_304_that_was_not_asked_for_is_passed_on(self, cache):
+        flow = run(cache, (get(), Origin(status=304, cache_control="max-age=60")))
+
+        assert flow.response.status_code == 304 and notes(flow)["unstored"] == "status 304"
+
+    def test_a_304_is_undone_even_when_the_cache_was_switched_off(self, cache, clock, context):
+        """The client has not asked for one."""
+        self.stale(cache, clock)
+
+        async def switched_off():
+            flow = get()
+            await cache.request(flow)
+            context.configure(cache, cache=False)
+            flow.response = Origin(status=304).answer(flow.request)
+            cache.responseheaders(flow)
+            flow.response.raw_content = b""
+            cache.response(flow)
+            return flow
+
+        flow = asyncio.run(switched_off())
+
+        assert (flow.response.status_code, flow.response.raw_content) == (200, b"hello")
+
+    def test_a_body_that_another_addon_set_stays(self, cache, clock):
+        self.stale(cache, clock)
+
+        def replace(flow):
+            flow.response = http.Response.make(403, b"no")
+
+        async def replaced():
+            flow = get()
+            await cache.request(flow)
+            flow.response = Origin(status=304).answer(flow.request)
+            cache.responseheaders(flow)
+            replace(flow)
+            cache.response(flow)
+            return flow
+
+        assert asyncio.run(replaced()).response.raw_content == b"no"
+
+    def test_a_failed_validation_leaves_the_request_as_it_was(self, cache, clock):
+        self.stale(cache, clock)
+
+        async def failed():
+            flow = get()
+            await cache.request(flow)
+            cache.error(flow)
+            cache.error(get())
+            return flow
+
+        assert "if-none-match" not in asyncio.run(failed()).request.headers
+
+
+class TestNotStored:
+    @pytest.mark.parametrize(
+        ("given_get", "origin", "detail"),
+        [
+            ({}, {"cache_control": "no-store"}, "no-store"),
+            ({}, {"cache_control": "max-age=9", "length": False}, '"end of body not proved"'),
+            ({}, {"cache_control": "max-age=9", "body": bytes(2_000_000)}, '"too large"'),
+            ({"method": "HEAD"}, {"cache_control": "max-age=9"}, '"method HEAD"'),
+            (
+                {"cookie": "x" * 20_000},
+                {"cache_control": "max-age=9", "vary": "Cookie"},
+                "vary",
+            ),
+            ({}, {"cache_control": "max-age=9", "set_cookie": "a"}, "set-cookie"),
+        ],
+    )
+    def test_the_client_is_told_why(self, cache, given_get, origin, detail):
+        flow = run(cache, (get(**given_get), Origin(**origin)))
+
+        assert status_field(flow) == f"forebay; fwd=uri-miss; detail={detail}"
+        assert notes(flow)["stored"] is False
+        assert notes(flow)["unstored"] == detail.strip('"')
+        assert notes(run(cache, (get(**given_get), Origin())))["result"] == "miss"
+
+    def test_a_bypass_is_told_too(self, cache):
+        flow = run(cache, (get(range="bytes=0-1"), Origin(cache_control="max-age=60")))
+
+        assert status_field(flow) == "forebay; fwd=bypass; detail=range"
+        assert notes(run(cache, (get(), Origin())))["result"] == "miss"
+
+    def test_another_method_is_told_as_such(self, cache):
+        flow = run(cache, (get(method="PUT"), Origin()))
+
+        assert status_field(flow) == "forebay; fwd=method; detail=method"
+
+    def test_an_upgrade_keeps_its_head(self, cache):
+        flow = run(cache, (get(upgrade="websocket"), Origin(status=101, length=False)))
+
+        assert status_field(flow) == ""
+
+    @pytest.mark.parametrize("end", ["cut", "error"])
+    def test_a_body_that_broke_off_is_never_stored(self, cache, end):
+        async def broken():
+            flow = get()
+            await cache.request(flow)
+            flow.response = Origin(cache_control="max-age=60").answer(flow.request)
+            cache.responseheaders(flow)
+            if end == "cut":
+                flow.response.raw_content = b"hell"
+                bodies.finish_response(flow)
+                cache.response(flow)
+            else:
+                bodies.break_off(flow)
+                cache.error(flow)
+            return flow
+
+        assert notes(asyncio.run(broken()))["stored"] is False
+        assert notes(run(cache, (get(), Origin())))["result"] == "miss"
+
+    def test_a_long_body_of_unknown_length_passes_unstored(self, cache):
+        origin = Origin(
+            length=False,
+            transfer_encoding="chunked",
+            cache_control="max-age=60",
+            body=bytes(2_000_000),
+        )
+
+        flow = run(cache, (get(), origin))
+
+        assert notes(flow)["stored"] is False and len(flow.response.raw_content) == 2_000_000
+
+    def test_the_answer_of_another_addon_is_never_stored(self, cache):
+        """One that comes later in the chain, or is none of ours."""
+
+        async def answered(mark):
+            flow = get()
+            await cache.request(flow)
+            fields = ((b"Cache-Control", b"max-age=60"),)
+            flow.response = http.Response.make(200, b"" if mark else b"other", fields)
+            if mark:
+                flow.response.raw_content = None
+                outcome.of(flow)["answer"] = "recording"
+            cache.responseheaders(flow)
+            bodies.finish_response(flow)
+            cache.response(flow)
+            return flow
+
+        for mark in (False, True):
+            assert status_field(asyncio.run(answered(mark))) == ""
+            assert notes(run(cache, (get(), Origin())))["result"] == "miss"
+
+    def test_a_request_that_was_sent_elsewhere_is_not_stored_here(self, cache):
+        """map_remote acts after our lookup."""
+
+        async def rerouted():
+            flow = get()
+            await cache.request(flow)
+            flow.request.path = "/other"
+            flow.response = Origin(cache_control="max-age=60").answer(flow.request)
+            cache.responseheaders(flow)
+            return flow
+
+        assert notes(asyncio.run(rerouted()))["unstored"] == "request changed on its way"
+
+    def test_credentials_that_were_added_later_count(self, cache):
+        """stickyauth acts after our lookup."""
+
+        async def added():
+            flow = get()
+            await cache.request(flow)
+            flow.request.headers["authorization"] = "Basic x"
+            flow.response = Origin(cache_control="max-age=60").answer(flow.request)
+            cache.responseheaders(flow)
+            return flow
+
+        assert notes(asyncio.run(added()))["unstored"] == "authorization"
+
+
+class TestTurn:
+    @pytest.mark.parametrize("done", ["response", "error", "live", "off"])
+    def test_a_flow_that_is_settled_is_left_alone(self, cache, context, done):
+        flow = get()
+        if done == "response":
+            flow.response = http.Response.make(403)
+        elif done == "error":
+            flow.error = object()
+        elif done == "live":
+            flow.live = False
+        else:
+            context.configure(cache, cache=False)
+
+        asyncio.run(cache.request(flow))
+
+        assert "cache" not in outcome.of(flow)
+
+    def test_hooks_without_a_request_do_nothing(self, cache):
+        flow = get()
+        flow.response = Origin().answer(flow.request)
+
+        cache.responseheaders(flow)
+        cache.response(flow)
+
+        assert status_field(flow) == ""
+
+
+class TestFailOpen:
+    def broken(self, cache, monkeypatch, name):
+        def fail(*args, **kwargs):
+            raise ZeroDivisionError("test")
+
+        monkeypatch.setattr(cache._store.ram, name, fail)
+
+    def test_a_store_that_cannot_be_read(self, cache, monkeypatch, caplog):
+        self.broken(cache, monkeypatch, "peek")
+
+        for _ in range(3):
+            flow = run(cache, (get(), Origin(cache_control="max-age=60")))
+
+        assert flow.response.raw_content == b"hello"
+        assert [record.levelno for record in caplog.records] == [logging.WARNING]
+        assert (
+            "request failed, the traffic goes on uncached: ZeroDivisionError: test" in caplog.text
+        )
+
+    def test_a_store_that_cannot_be_written(self, cache, monkeypatch, caplog):
+        self.broken(cache, monkeypatch, "put")
+
+        flow = run(cache, (get(), Origin(cache_control="max-age=60")))
+
+        assert flow.response.raw_content == b"hello" and notes(flow)["stored"] is False
+        assert "response failed" in caplog.text
+
+    def test_a_refresh_that_cannot_be_written(self, cache, monkeypatch, caplog, clock):
+        run(cache, (get(), Origin(cache_control="max-age=1", etag='"a"')))
+        clock.now_s += 9
+        self.broken(cache, monkeypatch, "put")
+
+        flow = run(cache, (get(), Origin(status=304)))
+
+        assert flow.response.raw_content == b"hello" and len(caplog.records) == 1
+
+    def test_a_304_whose_merge_fails_is_a_whole_answer_all_the_same(
+        self, cache, monkeypatch, caplog, clock
+    ):
+        run(cache, (get(), Origin(cache_control="max-age=1", etag='"a"')))
+        clock.now_s += 9
+        self.broken(cache, monkeypatch, "delete")  # also called for a 304 of another response
+
+        flow = run(cache, (get(), Origin(status=304, etag='"b"')))
+
+        assert (flow.response.status_code, flow.response.raw_content) == (200, b"hello")
+        assert "responseheaders failed" in caplog.text
+
+
+class TestLifeCycle:
+    def test_a_bad_option_at_run_time_keeps_the_store(self, cache, context):
+        run(cache, (get(), Origin(cache_control="max-age=60")))
+
+        with pytest.raises(exceptions.OptionsError, match="cache_set_cookie: expected"):
+            context.configure(cache, cache_set_cookie="keep")
+
+        assert notes(run(cache, (get(), NEVER)))["result"] == "hit"
+
+    def test_a_bad_option_at_the_start_is_one_line(self, context, caplog):
+        addon = CacheAddon()
+        context.master.addons.add(addon)
+
+        context.configure(addon, cache_size_bytes="x")
+
+        assert [
+            record.getMessage() for record in caplog.records if record.levelno == logging.ERROR
+        ] == ["cache_size_bytes: expected a size in bytes such as 64k, 8m or 1g, found 'x'"]
+
+    def test_another_folder_is_another_store(self, cache, context, tmp_path):
+        run(cache, (get(), Origin(cache_control="max-age=60")))
+
+        context.configure(cache, cache_dir=str(tmp_path / "other"))
+
+        assert notes(run(cache, (get(), Origin())))["result"] == "miss"
+        assert cache.summary() == f"cache 1.0 GB in {tmp_path}/other (RAM 64 MB)"
+
+    def test_an_option_of_the_policy_keeps_the_store(self, cache, context):
+        run(cache, (get(), Origin(cache_control="max-age=60")))
+
+        context.configure(cache, cache_set_cookie="store", cache_max_object_bytes="1k")
+
+        assert notes(run(cache, (get(), NEVER)))["result"] == "hit"
+
+    def test_options_of_others_change_nothing(self, cache):
+        store = cache._store
+
+        cache.configure({"anticache"})
+
+        assert cache._store is store
+
+    def test_memory_only(self, cache, context, tmp_path):
+        context.configure(cache, cache_size_bytes="0")
+
+        flow = run(cache, (get(), Origin(cache_control="max-age=60")), (get(), NEVER))
+
+        assert notes(flow)["result"] == "hit" and cache.summary() == "cache in RAM, 64 MB"
+
+    def test_done_may_come_twice_and_before_everything(self, cache):
+        cache.done()
+        cache.done()
+        CacheAddon().done()
+        off = CacheAddon()
+        off.running()
+
+        assert off.summary() == "cache off"
+
+    def test_flows_are_not_kept_alive(self, cache):
+        """A plan that held its flow would hold it for ever."""
+
+        async def abandoned():
+            flow = get()
+            await cache.request(flow)
+            flow.response = Origin(cache_control="max-age=60").answer(flow.request)
+            cache.responseheaders(flow)
+            return weakref.ref(flow)
+
+        reference = asyncio.run(abandoned())
+        gc.collect()
+
+        assert reference() is None
+
+
+def test_a_hit_that_lies_on_disk_waits_without_blocking(context, clock, tmp_path):
+    first = CacheAddon(clock)
+    context.master.addons.add(first)
+    context.configure(first, cache_dir=str(tmp_path), cache_ram_bytes="0")
+    first.running()
+    run(first, (get(), Origin(cache_control="max-age=60")))
+    assert first._store.disk.flush(DEADLINE_S)
+
+    flow = run(first, (get(), NEVER))
+
+    first.done()
+    assert notes(flow)["result"] == "hit" and flow.response.raw_content == b"hello"

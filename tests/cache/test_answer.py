@@ -1,0 +1,73 @@
+"""Responses from stored ones: RFC 9111 §4, §5.1."""
+
+from __future__ import annotations
+
+import pytest
+
+from cache.builders import NOW, entry, head
+from forebay.cache import answer
+from forebay.cache.decision import Serve
+
+
+def test_the_stored_head_is_whole_and_its_age_is_ours():
+    stored = entry(age="3", date="x", set_cookie=["a", "b"], content_length="5")
+
+    response = answer.from_entry(stored, Serve(30, 31), NOW, with_body=True)
+
+    assert response.headers.fields == (
+        (b"Date", b"x"),
+        (b"Set-Cookie", b"a"),
+        (b"Set-Cookie", b"b"),
+        (b"Content-Length", b"5"),
+        (b"Age", b"30"),
+        (b"Cache-Status", b"forebay; hit; ttl=31"),
+    )
+    assert (response.status_code, response.raw_content) == (200, b"hello")
+
+
+def test_an_answer_to_head_has_no_body_but_its_length():
+    response = answer.from_entry(entry(), Serve(0, 1), NOW, with_body=False)
+
+    assert response.raw_content == b"" and response.headers["content-length"] == "5"
+
+
+@pytest.mark.parametrize(
+    ("status", "fields", "expected"),
+    [
+        (200, {}, [b"Content-Length"]),
+        (204, {}, []),
+        (200, {"content_length": "9"}, [b"Content-Length"]),
+    ],
+)
+def test_a_length_takes_the_place_of_a_transfer_coding(status, fields, expected):
+    """The stored bytes are no longer chunked."""
+    assert [name for name, _ in answer.framed(head(**fields).fields, status, 5)] == expected
+
+
+def test_our_mark_comes_last():
+    """RFC 9211 §2: the cache nearest the client adds to the end."""
+    response = answer.from_entry(
+        entry(cache_status="origin; hit"), Serve(0, 1), NOW, with_body=True
+    )
+
+    assert response.headers["cache-status"] == "origin; hit, forebay; hit; ttl=1"
+
+
+@pytest.mark.parametrize(
+    ("version", "name"), [(b"HTTP/1.1", b"Cache-Status"), (b"HTTP/2.0", b"cache-status")]
+)
+def test_the_mark_is_spelled_as_the_protocol_wants(version, name):
+    response = answer.gateway_timeout()
+    response.data.http_version = version
+
+    answer.mark(response, b"x")
+
+    assert response.headers.fields[-1] == (name, b"x")
+
+
+def test_the_504_is_not_to_be_stored_by_others():
+    response = answer.gateway_timeout()
+
+    assert response.status_code == 504
+    assert response.headers["cache-control"] == "no-store"
+    assert response.headers["cache-status"] == "forebay; detail=only-if-cached"

@@ -1,0 +1,371 @@
+"""The disk store: threads, faults, restarts."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import pickle
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from cache.builders import DEADLINE_S, Clock, disk, entry, key
+from forebay.cache import folder as folders
+from forebay.cache.notices import Notices
+
+LONG = entry(body=os.urandom(300_000))
+
+
+@contextlib.contextmanager
+def started(store):
+    store.start(DEADLINE_S)
+    try:
+        yield store
+    finally:
+        store.close(DEADLINE_S)
+
+
+def read(store, *keys):
+    async def gather():
+        return [await store.get(each) for each in keys]
+
+    return asyncio.run(gather())
+
+
+def stored(folder, *records):
+    """Have *records* written under keys 0, 1 … by a store that is closed then."""
+    with started(disk(folder)) as store:
+        for number, record in enumerate(records):
+            store.put(key(number), record)
+
+
+def execute(folder, statement, *values):
+    with (
+        contextlib.closing(sqlite3.connect(folder / "objects" / "cache.db")) as connection,
+        connection,
+    ):
+        connection.execute(statement, values)
+
+
+class TestKeeping:
+    def test_records_survive_a_restart(self, tmp_path):
+        stored(tmp_path, entry(), LONG)
+
+        with started(disk(tmp_path)) as store:
+            assert [store.has(key(n)) for n in range(3)] == [True, True, False]
+            assert read(store, key(0), key(1), key(2)) == [entry(), LONG, None]
+            assert len(store) == 2
+
+    def test_a_record_can_be_read_before_it_is_written(self, tmp_path):
+        store = disk(tmp_path)
+        store.put(key(), entry())
+
+        assert store.has(key()) and read(store, key()) == [entry()]
+
+    def test_a_deletion_counts_at_once_and_for_good(self, tmp_path):
+        stored(tmp_path, entry(), entry())
+        with started(disk(tmp_path)) as store:
+            store.delete(key(0))
+            assert not store.has(key(0)) and read(store, key(0)) == [None]
+            store.delete(key(7))
+
+        with started(disk(tmp_path)) as store:
+            assert [store.has(key(n)) for n in range(2)] == [False, True]
+
+    def test_many_may_put_at_once(self, tmp_path):
+        with started(disk(tmp_path)) as store:
+
+            def put(first):
+                for number in range(first, first + 100):
+                    store.put(key(number), entry(body=b"%d" % number))
+
+            threads = [threading.Thread(target=put, args=(n * 100,)) for n in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            assert store.flush(DEADLINE_S)
+            found = read(store, *map(key, range(400)))
+
+        assert [record.body for record in found] == [b"%d" % n for n in range(400)]
+
+    def test_two_stores_share_a_folder(self, tmp_path):
+        with started(disk(tmp_path)) as one, started(disk(tmp_path)) as other:
+            one.put(key(1), entry())
+            other.put(key(2), entry())
+            assert one.flush(DEADLINE_S) and other.flush(DEADLINE_S)
+
+        with started(disk(tmp_path)) as store:
+            assert None not in read(store, key(1), key(2))
+
+    def test_the_limit_holds_and_the_keys_that_went_are_known(self, tmp_path):
+        with started(disk(tmp_path, limit_bytes=2_000_000)) as store:
+            for number in range(200):
+                store.put(key(number), entry(body=os.urandom(50_000)))
+                assert store.flush(DEADLINE_S)
+            count = len(store)
+            found = [number for number in range(200) if store.has(key(number))]
+
+        assert count < 40
+        assert found == list(range(200 - count, 200))
+
+    def test_a_killed_process_loses_nothing_that_was_written(self, tmp_path):
+        script = (
+            f"import sys, time; sys.path[:0] = {sys.path!r}\n"
+            "from pathlib import Path\n"
+            "from cache.builders import disk, entry, key\n"
+            f"store = disk(Path({str(tmp_path)!r}))\n"
+            "store.start(20)\n"
+            "for number in range(20):\n"
+            "    store.put(key(number), entry(body=bytes(20_000 * number)))\n"
+            "assert store.flush(20)\n"
+            "print('written', flush=True)\n"
+            "time.sleep(60)\n"
+        )
+        with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as process:
+            assert process.stdout.readline() == b"written\n"
+            process.send_signal(signal.SIGKILL)
+
+        with started(disk(tmp_path)) as store:
+            found = read(store, *map(key, range(20)))
+
+        assert [len(record.body) for record in found] == [20_000 * n for n in range(20)]
+
+
+class TestBounds:
+    def test_a_full_queue_drops_and_counts(self, tmp_path):
+        store = disk(tmp_path, queue_records=2)
+        for number in range(5):
+            store.put(key(number), entry())
+
+        assert store.dropped == 3
+        assert [store.has(key(n)) for n in range(5)] == [True, True, False, False, False]
+
+    def test_a_dropped_record_takes_the_outdated_one_with_it(self, tmp_path):
+        stored(tmp_path, entry())
+        with started(disk(tmp_path, queue_records=0)) as store:
+            store.put(key(0), entry(body=b"newer"))
+            assert not store.has(key(0))
+
+        with started(disk(tmp_path)) as store:
+            assert not store.has(key(0))
+
+    def test_after_closing_nothing_is_taken(self, tmp_path):
+        store = disk(tmp_path)
+        store.close(0)
+        store.put(key(), entry())
+        store.close(0)
+
+        assert store.dropped == 1
+
+    def test_no_wait_at_the_start_when_none_is_asked_for(self, tmp_path, caplog):
+        store = disk(tmp_path)
+        store.start(0)
+        store.put(key(), entry())
+
+        assert store.flush(DEADLINE_S)
+        store.close(DEADLINE_S)
+        assert not caplog.records
+
+
+class TestFaults:
+    def test_a_folder_that_cannot_be_made_costs_the_disk_only(self, tmp_path, caplog):
+        (tmp_path / "file").write_bytes(b"x")
+        notices = Notices()
+        with started(disk(tmp_path / "file" / "cache", notices=notices)) as store:
+            for number in range(5):
+                store.put(key(number), entry())
+                store.flush(0.2)
+
+        assert len(caplog.records) == 1
+        assert "caching in memory" in caplog.text and "Traceback" not in caplog.text
+
+    def test_three_faults_turn_the_disk_off_for_half_a_minute(self, tmp_path):
+        clock, notices = Clock(), Notices()
+        objects = folders.prepare(tmp_path)
+        (objects / "cache.db").mkdir()  # no database can be opened there
+        with started(disk(tmp_path, clock=clock, notices=notices)) as store:
+            for number in range(3):
+                store.put(key(number), entry())
+                store.flush(0.2)
+            faults = sum(notices.counts.values())
+            store.put(key(8), entry())
+            assert (store.has(key(8)), sum(notices.counts.values()), faults) == (False, 3, 3)
+
+            (objects / "cache.db").rmdir()
+            clock.now_s += 31
+            store.put(key(9), entry())
+
+            assert store.flush(DEADLINE_S) and store.has(key(9))
+
+    def test_a_record_that_cannot_be_written_is_dropped_not_tried_for_ever(self, tmp_path, caplog):
+        stored(tmp_path, entry())
+        execute(
+            tmp_path,
+            "CREATE TRIGGER refuse BEFORE INSERT ON Cache BEGIN SELECT RAISE(ABORT, 'refused'); END",
+        )
+        with started(disk(tmp_path)) as store:
+            store.put(key(1), entry())
+            store.delete(key(0))
+
+            assert store.flush(DEADLINE_S)
+            assert not store.has(key(0)) and not store.has(key(1))
+            assert store.dropped == 1
+
+        assert "refused" in caplog.text
+
+    def test_a_read_that_hangs_is_a_miss_soon(self, tmp_path, caplog):
+        stored(tmp_path, entry())
+        with started(disk(tmp_path)) as store:
+            release = threading.Event()
+            store._reads.put(lambda: release.wait(DEADLINE_S))
+            assert read(store, key(0)) == [None]
+            release.set()
+            assert read(store, key(0)) == [entry()]
+
+        assert "no answer within 0.5 s" in caplog.text
+
+    def test_a_start_under_a_foreign_lock_goes_on_in_memory(self, tmp_path, caplog):
+        stored(tmp_path, entry())
+        store = disk(tmp_path)
+        with contextlib.closing(sqlite3.connect(tmp_path / "objects" / "cache.db")) as other:
+            other.execute("BEGIN IMMEDIATE")
+            store.start(0.1)
+            assert not store.has(key(0)) and read(store, key(0)) == [None]
+            other.rollback()
+        store.put(key(1), entry())
+
+        assert store.flush(DEADLINE_S)
+        assert read(store, key(0), key(1)) == [entry(), entry()]
+        store.close(DEADLINE_S)
+        assert "not open yet" in caplog.text
+
+    @pytest.mark.parametrize("content", [b"garbage" * 1000, b"SQLite format 3\0" + b"x" * 5000])
+    def test_a_damaged_database_is_put_aside(self, tmp_path, caplog, content):
+        stored(tmp_path, entry())
+        (tmp_path / "objects" / "cache.db").write_bytes(content)
+
+        with started(disk(tmp_path)) as store:
+            assert not store.has(key(0))
+            store.put(key(0), entry())
+            assert store.flush(DEADLINE_S)
+            assert read(store, key(0)) == [entry()]
+
+        assert (tmp_path / "damaged" / "cache.db").read_bytes() == content
+        assert len(caplog.records) == 1
+
+    def test_damage_that_shows_later_is_put_aside_too(self, tmp_path, caplog):
+        stored(tmp_path, *(entry(body=os.urandom(9_000)) for _ in range(50)))
+        path = tmp_path / "objects" / "cache.db"
+        with path.open("r+b") as file:
+            file.seek(8 * 4096)
+            file.write(os.urandom(path.stat().st_size - 8 * 4096))
+
+        with started(disk(tmp_path)) as store:
+            found = read(store, *map(key, range(50)))
+            assert None in found
+            for number in range(100, 103):  # the first may find the damage, and be dropped
+                store.put(key(number), entry())
+                assert store.flush(DEADLINE_S)
+
+            assert read(store, key(102)) == [entry()]
+        assert (tmp_path / "damaged" / "cache.db").exists()
+
+    def test_a_folder_that_was_removed_is_made_again(self, tmp_path):
+        with started(disk(tmp_path / "cache")) as store:
+            store.put(key(1), entry())
+            assert store.flush(DEADLINE_S)
+            (tmp_path / "cache").rename(tmp_path / "gone")
+
+            store.put(key(2), entry())
+
+            assert store.flush(DEADLINE_S)
+            assert not store.has(key(1)) and read(store, key(2)) == [entry()]
+
+    def test_a_foreign_lock_delays_writes_only(self, tmp_path):
+        stored(tmp_path, entry())
+        clock = Clock()
+        with started(disk(tmp_path, clock=clock)) as store:
+            with contextlib.closing(sqlite3.connect(tmp_path / "objects" / "cache.db")) as other:
+                other.execute("BEGIN IMMEDIATE")
+                store.put(key(1), entry())
+                assert not store.flush(0.3)
+                assert read(store, key(0)) == [entry()]
+                other.rollback()
+            clock.now_s += 31
+
+            assert store.flush(DEADLINE_S)
+            assert read(store, key(1)) == [entry()]
+
+    @pytest.mark.parametrize("fault", ["cut", "flipped", "gone"])
+    def test_a_bad_value_file_is_a_miss(self, tmp_path, fault):
+        stored(tmp_path, LONG)
+        (path,) = (tmp_path / "objects").rglob("*.val")
+        data = bytearray(path.read_bytes())
+        if fault == "gone":
+            path.unlink()
+        else:
+            data[1000] ^= 1
+            path.write_bytes(data if fault == "flipped" else data[:1000])
+
+        with started(disk(tmp_path)) as store:
+            assert read(store, key(0)) == [None]
+            store.flush(DEADLINE_S)
+            assert store.has(key(0)) is (fault == "gone")
+
+    def test_rows_that_changed_places_are_misses(self, tmp_path):
+        stored(tmp_path, entry(body=b"zero"), entry(body=b"one"))
+        for new, old in ((b"x" * 20, key(0)), (key(0), key(1)), (key(1), b"x" * 20)):
+            execute(tmp_path, "UPDATE Cache SET key = ? WHERE key = ?", new, old)
+
+        with started(disk(tmp_path)) as store:
+            assert read(store, key(0), key(1)) == [None, None]
+
+    def test_a_planted_pickle_is_refused_and_not_run(self, tmp_path, caplog):
+        """CVE-2025-69872."""
+        stored(tmp_path, entry())
+        witness = tmp_path / "run"
+
+        class Bomb:
+            def __reduce__(self):
+                return os.mkdir, (str(witness),)
+
+        execute(tmp_path, "UPDATE Cache SET mode = 4, value = ?", pickle.dumps(Bomb()))
+        execute(tmp_path, "INSERT INTO Cache (key, raw) VALUES (?, 0)", pickle.dumps(Bomb()))
+
+        with started(disk(tmp_path)) as store:
+            assert read(store, key(0)) == [None]
+            assert store.flush(DEADLINE_S) and not store.has(key(0))
+
+        assert not witness.exists()
+        assert len(caplog.records) == 1
+
+    def test_a_planted_path_is_refused(self, tmp_path):
+        stored(tmp_path, entry())
+        secret = tmp_path / "secret"
+        secret.write_bytes(b"x")
+        execute(tmp_path, "UPDATE Cache SET mode = 2, value = NULL, filename = '../secret'")
+
+        with started(disk(tmp_path)) as store:
+            assert read(store, key(0)) == [None]
+            assert store.flush(DEADLINE_S)
+
+        assert secret.exists()
+
+    def test_a_newer_format_is_not_touched(self, tmp_path, caplog):
+        stored(tmp_path, entry())
+        (tmp_path / "format").write_text("2\n")
+
+        with started(disk(tmp_path)) as store:
+            store.put(key(1), entry())
+            store.flush(0.2)
+
+        assert "found format 2" in caplog.text
+        (tmp_path / "format").write_text("1\n")
+        with started(disk(tmp_path)) as store:
+            assert [store.has(key(n)) for n in range(2)] == [True, False]

@@ -1,0 +1,120 @@
+"""The stored form: intact or nothing."""
+
+from __future__ import annotations
+
+import pickle
+from hashlib import blake2b
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from cache.builders import NOW, entry, key
+from forebay.cache.entry import (
+    FORMAT,
+    DamagedEntryError,
+    Entry,
+    VaryIndex,
+    decode,
+    encode,
+)
+
+fields = st.lists(st.tuples(st.binary(max_size=9), st.binary(max_size=9)), max_size=4).map(tuple)
+said = st.lists(
+    st.tuples(st.binary(max_size=9), st.none() | st.binary(max_size=9)), max_size=3
+).map(tuple)
+times = st.floats(0, 1e11)
+entries = st.builds(
+    Entry,
+    st.integers(200, 599),
+    st.binary(max_size=9),
+    fields,
+    times,
+    times,
+    said,
+    st.binary(max_size=99),
+)
+indexes = st.builds(
+    VaryIndex,
+    st.lists(st.lists(st.binary(max_size=9), max_size=3).map(tuple), max_size=3).map(tuple),
+)
+VALID = encode(key(), entry(said=((b"accept", None),), body=b"hello"))
+
+
+@given(entries | indexes, st.binary(min_size=1, max_size=32))
+def test_what_is_encoded_is_decoded(record, any_key):
+    assert decode(any_key, encode(any_key, record)) == record
+
+
+def test_what_an_entry_says_is_read_when_it_is_made():
+    found = entry(cache_control="no-cache, max-age=7", received_at_s=NOW)
+
+    assert found.no_cache and found.validity.max_age_s == 7
+    assert found.validity.received_at_s == NOW
+
+
+def test_any_flipped_bit_is_found():
+    assert accepts(VALID)
+    for bit in range(len(VALID) * 8):
+        damaged = bytearray(VALID)
+        damaged[bit // 8] ^= 1 << bit % 8
+
+        assert not accepts(bytes(damaged)), bit
+
+
+def test_any_cut_is_found():
+    for length in range(len(VALID)):
+        assert not accepts(VALID[:length]), length
+
+
+def test_more_bytes_than_there_were_are_found():
+    with pytest.raises(DamagedEntryError, match="length"):
+        decode(key(), VALID + b"x")
+
+
+def test_an_entry_of_another_key_is_none():
+    """A database may hand out the wrong row."""
+    with pytest.raises(DamagedEntryError, match="another key"):
+        decode(key(2), VALID)
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_refused(data):
+    with pytest.raises(DamagedEntryError):
+        decode(key(), data)
+
+
+@given(st.binary(max_size=100))
+@example(b"\x91\xa9" + bytes(8) + b"\x80")
+def test_any_sealed_bytes_are_a_record_or_refused(meta):
+    """Even with a checksum that is right: what is inside is checked as well."""
+    accepts(sealed(meta))
+
+
+def test_a_sealed_pickle_is_refused():
+    with pytest.raises(DamagedEntryError, match="expected a record"):
+        decode(key(), sealed(pickle.dumps({})))
+
+
+def test_another_format_is_refused():
+    data = bytearray(VALID)
+    data[3] = FORMAT + 1
+
+    with pytest.raises(DamagedEntryError, match="expected format"):
+        decode(key(), bytes(data))
+
+
+def sealed(meta: bytes) -> bytes:
+    """Return *meta* under a prefix and checksum that fit."""
+    prefix = b"FBC" + bytes([FORMAT, len(key())]) + len(meta).to_bytes(4) + (0).to_bytes(8)
+    checksum = blake2b(prefix + key() + meta, digest_size=32).digest()
+    return prefix + checksum + key() + meta
+
+
+def accepts(data: bytes) -> bool:
+    """Return whether *data* is a record of the usual key; any other exception goes through."""
+    try:
+        decode(key(), data)
+    except DamagedEntryError:
+        return False
+    return True

@@ -1,0 +1,162 @@
+"""What may be stored: RFC 9111 §3, §3.5."""
+
+from __future__ import annotations
+
+import pytest
+
+from cache.builders import NOW, head
+from forebay.cache import storable
+from forebay.cache.freshness import validity
+from forebay.cache.storable import SetCookie, Storable, Unstorable
+
+
+def decide(response=None, request=None, *, status=200, set_cookie=SetCookie.REFUSE):
+    response = head(**({"cache_control": "max-age=60"} if response is None else response))
+    return storable.decide(
+        request=head(**(request or {})),
+        status=status,
+        response=response,
+        validity=validity(response, requested_at_s=NOW, received_at_s=NOW),
+        set_cookie=set_cookie,
+    )
+
+
+STORED = "stored"
+
+
+def outcome(verdict):
+    return STORED if isinstance(verdict, Storable) else verdict.reason
+
+
+class TestStatus:
+    @pytest.mark.parametrize(
+        "status", [200, 203, 204, 299, 301, 302, 307, 404, 410, 499, 500, 503, 599]
+    )
+    def test_any_final_status_with_explicit_freshness(self, status):
+        assert outcome(decide(status=status)) == STORED
+
+    @pytest.mark.parametrize("status", [100, 101, 103, 199, 206, 304, 600, 999])
+    def test_none_that_is_not_final_or_not_whole(self, status):
+        assert decide(status=status) == Unstorable(f"status {status}")
+
+    @pytest.mark.parametrize("status", [200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501])
+    def test_a_validator_is_enough_where_the_status_is_understood(self, status):
+        assert outcome(decide({"etag": '"a"'}, status=status)) == STORED
+
+    @pytest.mark.parametrize("status", [201, 202, 302, 403, 500, 503, 599])
+    def test_a_validator_alone_is_not_enough_elsewhere(self, status):
+        expected = f"status {status} without explicit freshness"
+
+        assert outcome(decide({"etag": '"a"'}, status=status)) == expected
+        assert outcome(decide({"etag": '"a"', "cache_control": "public"}, status=status)) == STORED
+
+
+@pytest.mark.parametrize(
+    ("response", "expected"),
+    [
+        ({"cache_control": "max-age=300,  No-Store"}, "no-store"),
+        ({"cache_control": "max-age=300, private"}, "private"),
+        ({"cache_control": 'max-age=300, private="x-a"'}, "private"),
+        ({"cache_control": "public, private, max-age=9"}, "private"),
+        ({"cache_control": "no-store, must-understand, max-age=9"}, "no-store"),
+        ({"cache_control": "no-cache"}, "no-cache without validator"),
+        ({"cache_control": "no-cache", "etag": '"a"'}, STORED),
+        ({"cache_control": 'no-cache="x-a"', "etag": '"a"'}, STORED),
+        ({}, "no freshness and no validator"),
+        ({"cache_control": "public"}, "no freshness and no validator"),
+        ({"etag": "unquoted"}, "no freshness and no validator"),
+        ({"last_modified": "Tue, 14 Nov 2023 22:13:20 GMT"}, STORED),
+        ({"last_modified": "yesterday"}, "no freshness and no validator"),
+        ({"cache_control": "max-age=0"}, "stale without validator"),
+        ({"cache_control": "max-age=60", "age": "60"}, "stale without validator"),
+        ({"expires": "0"}, "stale without validator"),
+        ({"cache_control": "max-age=60", "vary": "a, *"}, "vary"),
+        ({"cache_control": "max-age=60", "x": "a\r\n b"}, "control character in a field"),
+        ({"cache_control": "max-age=60", "x": "a" * 66_000}, "head too large"),
+        ({"cache_control": "max-age=60", "x": "a" * 65_000}, STORED),
+        ({"cache_control": "max-age=60", "pragma": "no-cache"}, STORED),
+    ],
+)
+def test_what_the_response_says(response, expected):
+    assert outcome(decide(response)) == expected
+
+
+@pytest.mark.parametrize(
+    ("control", "expected"),
+    [
+        ("max-age=60", "authorization"),
+        ("max-age=60, public", STORED),
+        ("max-age=60, must-revalidate", STORED),
+        ("s-maxage=60", STORED),
+        ("s-maxage=x, max-age=60", "authorization"),
+        ("max-age=60, public=1", "authorization"),
+        ("max-age=60, proxy-revalidate", "authorization"),
+        ("max-age=60, public, private", "private"),
+    ],
+)
+def test_credentials_need_a_response_that_is_declared_to_be_shared(control, expected):
+    """§3.5."""
+    assert outcome(decide({"cache_control": control}, {"authorization": "Basic x"})) == expected
+
+
+def test_a_request_may_forbid_storing():
+    """§5.2.1.5."""
+    assert outcome(decide(None, {"cache_control": "No-Store"})) == "request no-store"
+
+
+def test_a_request_with_cookies_forbids_nothing():
+    assert outcome(decide(None, {"cookie": "a=1"})) == STORED
+
+
+@pytest.mark.parametrize(
+    ("choice", "control", "expected"),
+    [
+        (SetCookie.REFUSE, "max-age=60", None),
+        (SetCookie.REFUSE, "max-age=60, public", ["Cache-Control", "Set-Cookie", "Set-Cookie"]),
+        (SetCookie.REFUSE, "s-maxage=60", ["Cache-Control", "Set-Cookie", "Set-Cookie"]),
+        (SetCookie.STRIP, "max-age=60", ["Cache-Control"]),
+        (SetCookie.STRIP, "s-maxage=60", ["Cache-Control", "Set-Cookie", "Set-Cookie"]),
+        (SetCookie.STORE, "max-age=60", ["Cache-Control", "Set-Cookie", "Set-Cookie"]),
+    ],
+)
+def test_set_cookie_by_choice(choice, control, expected):
+    verdict = decide({"cache_control": control, "set_cookie": ["a=1", "b=2"]}, set_cookie=choice)
+
+    if expected is None:
+        assert verdict == Unstorable("set-cookie")
+    else:
+        assert [name.decode() for name, _ in verdict.fields] == expected
+
+
+def test_fields_for_one_hop_are_left_out():
+    verdict = decide({"cache_control": "max-age=60", "connection": "x-a", "x_a": "1", "x_b": "2"})
+
+    assert verdict == Storable(((b"Cache-Control", b"max-age=60"), (b"X-B", b"2")))
+
+
+@pytest.mark.parametrize(
+    ("version", "status", "fields", "expected"),
+    [
+        (b"HTTP/1.1", 200, {"content_length": "5"}, None),
+        (b"HTTP/1.1", 200, {"transfer_encoding": "Chunked"}, None),
+        (b"HTTP/1.1", 200, {"transfer_encoding": "gzip, chunked"}, "transfer coding"),
+        (b"HTTP/1.1", 200, {"transfer_encoding": ["gzip", "chunked"]}, "transfer coding"),
+        (b"HTTP/1.1", 200, {}, "end of body not proved"),
+        (b"HTTP/1.0", 200, {}, "end of body not proved"),
+        (b"HTTP/1.1", 204, {}, None),
+        (b"HTTP/2.0", 200, {}, None),
+        (b"HTTP/2.0", 200, {"content_length": "x"}, "content-length"),
+        (b"HTTP/1.1", 200, {"content_length": ["5", "6"]}, "content-length"),
+    ],
+)
+def test_the_end_of_a_body_has_to_be_proved(version, status, fields, expected):
+    """A reset connection looks like the end of a close-delimited body."""
+    assert storable.framing_reason(version, status, head(**fields)) == expected
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [([], None), (["5"], 5), (["5", "5"], None), (["+5"], None), (["9" * 19], None)],
+)
+def test_content_length(lines, expected):
+    assert storable.content_length(head(content_length=lines)) == expected
