@@ -10,6 +10,7 @@ from forebay.proxycore.addon import Proxycore
 from forebay.proxycore.bodies import Bodies
 from forebay.rewrite.addon import RewriteAddon
 from forebay.trafficlog.addon import TrafficlogAddon
+from forebay.turbo.addon import Turbo
 
 rewrite = RewriteAddon()
 
@@ -21,5 +22,6 @@ addons = [
     rewrite.responses,  # after the cache: edits what the client sees, hits included
     TrafficlogAddon(),  # after all that decides: its record holds every verdict
     Bodies(),  # after all that wants a body: who wants what is known, streaming is decided
+    Turbo(),  # no hook of a flow: its place does not matter
     Announce(),  # last: every addon knows by now what it has
 ]

@@ -1,6 +1,6 @@
 """What Forebay costs beside bare mitmdump.
 
-    python scripts/bench_proxy.py [--rounds 5] [--seconds 3] [--json]
+    python scripts/bench_proxy.py [--rounds 5] [--seconds 3] [--only WORD] [--json]
 
 Units: seconds for the start, requests a second for forwarding, megabytes for
 memory.  Ratios are of two proxies that run side by side and are loaded in
@@ -81,7 +81,7 @@ def load(proxy_port: int, url: str, seconds: float, results) -> None:
     def numbers(index: int):
         while time.perf_counter() < end:
             counts[index] += 1
-            yield counts[index]
+            yield counts[index] % 100
 
     started = time.perf_counter()
     threads = [
@@ -200,6 +200,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3)
+    parser.add_argument("--only", default="", help="a word in the names of the cases to run")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     ports = multiprocessing.Queue()
@@ -229,6 +230,8 @@ def main() -> None:
         }
         results = {}
         for name, case in cases.items():
+            if arguments.only not in name:
+                continue
             results[name] = case()
             if not arguments.json:
                 figures = "   ".join(f"{key} {value:g}" for key, value in results[name].items())

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
+from mitmproxy import log
 
 from origins import Authority
 from proxies import Proxy, copy_ca, make_ca
+
+
+@pytest.fixture(autouse=True)
+def _forget_log_handlers() -> Iterator[None]:
+    """Take back the log handlers of masters whose event loop has ended with the test."""
+    yield
+    for handler in logging.getLogger().handlers[:]:
+        if isinstance(handler, log.MitmLogHandler):
+            handler.uninstall()
 
 
 @pytest.fixture(scope="session", name="shared_ca")

@@ -7,7 +7,7 @@ import logging
 import pytest
 from forebay import outcome
 from forebay.proxycore import addon as addon_module
-from forebay.proxycore import bodies, serverfirst, upload
+from forebay.proxycore import bodies, serverfirst, unloaded, upload
 from forebay.proxycore.addon import GUARDS, Proxycore
 from forebay.proxycore.patch import CoreMismatchError
 from mitmproxy import exceptions, http
@@ -21,7 +21,9 @@ from mitmproxy.test import taddons, tflow
 def _tctx(tmp_path):
     with taddons.context(proxyserver.Proxyserver(), next_layer.NextLayer()) as tctx:
         tctx.home = str(tmp_path / "home")
+        tctx.options.add_option("blocklist", bool, True, "")
         yield tctx
+        unloaded.FENCE.uninstall()
 
 
 def configured(tctx, core, **options):
@@ -52,6 +54,26 @@ def test_the_patches_come_and_go_with_the_addon(tctx):
     core.done()
 
     assert HttpStream.state_wait_for_request_headers is original
+
+
+@pytest.mark.parametrize(
+    ("ran", "blocklist", "ending", "fenced"),
+    [(True, True, False, True), (False, True, False, False), (True, False, False, False), (True, True, True, False)],
+)
+def test_the_fence_goes_up_when_mitmproxy_goes_on_without_us(tctx, core, ran, blocklist, ending, fenced):
+    """Not when it ends, never ran, or has nothing to filter; it comes down when we are back."""
+    tctx.options.blocklist = blocklist
+    if ran:
+        core.running()
+    if ending:
+        tctx.master.should_exit.set()
+
+    core.done()
+
+    assert unloaded.FENCE.installed is fenced
+    tctx.master.addons.remove(core)
+    configured(tctx, Proxycore())
+    assert not unloaded.FENCE.installed
 
 
 @pytest.mark.usefixtures("core")

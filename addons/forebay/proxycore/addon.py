@@ -6,6 +6,7 @@ anybody else looks at it, and a body's end is known when anybody asks.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable
 from typing import NamedTuple
@@ -27,6 +28,7 @@ from forebay.proxycore import (
     serverfirst,
     trim,
     unaddressed,
+    unloaded,
     upload,
 )
 from forebay.proxycore.patch import CoreMismatchError, Patch
@@ -70,7 +72,8 @@ class Proxycore:
         self._running = False
 
     def load(self, loader: Loader) -> None:
-        """Declare the options."""
+        """Declare the options; whoever was unloaded before is back."""
+        unloaded.FENCE.uninstall()
         settings.declare(loader)
         loader.add_option(
             "forebay_lazy",
@@ -135,10 +138,14 @@ class Proxycore:
             )
 
     def done(self) -> None:
-        """Put mitmproxy back as it was."""
+        """Put mitmproxy back as it was; raise the fence when it goes on without us."""
         for guard in reversed(GUARDS):
             if guard.patch is not None:
                 guard.patch.uninstall()
+        if self._running and ctx.options.blocklist and not ctx.master.should_exit.is_set():
+            self._running = False
+            with contextlib.suppress(CoreMismatchError):  # nothing of ours fits this core
+                unloaded.FENCE.install()
 
     def next_layer(self, nextlayer: layer.NextLayer) -> None:
         """See ``segments``."""

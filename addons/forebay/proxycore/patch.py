@@ -24,6 +24,18 @@ class CoreMismatchError(ForebayError):
     """mitmproxy's core is not what a guard was written for."""
 
 
+def check_version(name: str) -> None:
+    """Make sure that mitmproxy is one whose private names are known.
+
+    Raises:
+        CoreMismatchError: when it is not; *name* says for whom it was asked.
+    """
+    if version.VERSION not in KNOWN_VERSIONS:
+        raise CoreMismatchError(
+            f"{name}: expected mitmproxy {' or '.join(KNOWN_VERSIONS)}, found {version.VERSION}"
+        )
+
+
 @dataclass(slots=True)
 class Patch:
     """A set of method replacements, all in place or none.
@@ -52,11 +64,7 @@ class Patch:
         """
         if self._originals:
             return
-        if version.VERSION not in KNOWN_VERSIONS:
-            raise CoreMismatchError(
-                f"{self.name}: expected mitmproxy {' or '.join(KNOWN_VERSIONS)}, "
-                f"found {version.VERSION}"
-            )
+        check_version(self.name)
         for owner, method, _ in self.swaps:
             if method not in vars(owner):
                 raise CoreMismatchError(

@@ -1,6 +1,6 @@
 """The text of a rewrite file to rules, or everything that is wrong with it.
 
-Importing this imports pydantic (see `forebay.rulefile`): import it late.
+Importing this imports pydantic (see `forebay.schema`): import it late.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
-from forebay import rulefile
+from forebay import schema
 from forebay.errors import RuleError
 from forebay.rewrite import patterns
 from forebay.rewrite.fields import field_name, field_value, removed_name
@@ -58,7 +58,7 @@ type Fields = Annotated[
 ]
 
 
-class MatchSection(rulefile.Section):
+class MatchSection(schema.Section):
     """``match``: all that is given must hold."""
 
     host: OneOrMore[Annotated[str, _checked(_hosts)]] | None = None
@@ -76,7 +76,7 @@ class MatchSection(rulefile.Section):
         )
 
 
-class EditSection(rulefile.Section):
+class EditSection(schema.Section):
     """``request`` or ``response``: what is done to the header fields."""
 
     remove: OneOrMore[Annotated[str, _checked(removed_name)]] | None = None
@@ -98,7 +98,7 @@ class EditSection(rulefile.Section):
         )
 
 
-class RuleSection(rulefile.Section):
+class RuleSection(schema.Section):
     """One item of ``rules``."""
 
     id: str | None = None
@@ -142,7 +142,7 @@ class RuleSection(rulefile.Section):
         return stop
 
 
-class RewriteFile(rulefile.Section):
+class RewriteFile(schema.Section):
     """The whole file."""
 
     rules: list[RuleSection] = []
@@ -154,7 +154,7 @@ def parse(text: str, path: Path) -> tuple[Rule, ...]:
     Raises:
         RuleErrors: with all that is wrong.
     """
-    document = rulefile.parse(text, path, RewriteFile)
+    document = schema.parse(text, path, RewriteFile)
     rules = []
     for i, section in enumerate(document.model.rules):
         line = document.line("rules", i)

@@ -1,0 +1,1 @@
+"""Speed that needs mitmproxy's private names; each part can be switched off and falls back."""
