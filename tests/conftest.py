@@ -52,7 +52,9 @@ def _start_proxy(tmp_path: Path, shared_ca: Path, authority: Authority) -> Itera
 @pytest.fixture(name="prepare_proxy")
 def _prepare_proxy(tmp_path: Path, shared_ca: Path, authority: Authority) -> StartProxy:
     """Return proxies that have not been started."""
-    return lambda *arguments, **options: prepared(tmp_path, shared_ca, authority, *arguments, **options)
+    return lambda *arguments, **options: prepared(
+        tmp_path, shared_ca, authority, *arguments, **options
+    )
 
 
 def prepared(

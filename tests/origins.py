@@ -23,7 +23,6 @@ import trustme
 from h2.exceptions import StreamClosedError
 
 
-
 @dataclass(frozen=True)
 class Seen:
     """One request as the origin saw it; names in lower case."""
@@ -86,7 +85,9 @@ class Authority:
         self.path = folder / "origins-ca.pem"
         self._ca.cert_pem.write_to_path(str(self.path))
 
-    def context(self, *names: str, protocols: tuple[str, ...] = ("h2", "http/1.1")) -> ssl.SSLContext:
+    def context(
+        self, *names: str, protocols: tuple[str, ...] = ("h2", "http/1.1")
+    ) -> ssl.SSLContext:
         """Return a server context with a certificate for *names*."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._ca.issue_cert(*(names or ("localhost", "127.0.0.1"))).configure_cert(context)
@@ -187,7 +188,8 @@ class Origin:
             request_line, *lines = head.decode("latin-1").rstrip("\r\n").split("\r\n")
             method, target, version = request_line.split(" ", 2)
             headers = tuple(
-                (name.lower(), value.strip()) for name, _, value in (x.partition(":") for x in lines)
+                (name.lower(), value.strip())
+                for name, _, value in (x.partition(":") for x in lines)
             )
             named = dict(headers)
             body_bytes = await _drain_body(reader, named)

@@ -94,7 +94,11 @@ class Proxy:
             text=True,
             errors="replace",
             cwd=self.home.parent,
-            env={**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": "default::ResourceWarning"},
+            env={
+                **os.environ,
+                "PYTHONUNBUFFERED": "1",
+                "PYTHONWARNINGS": "default::ResourceWarning",
+            },
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -115,7 +119,9 @@ class Proxy:
         with self._lines:
             self._lines.notify_all()
 
-    def wait_for(self, pattern: str | re.Pattern[str], deadline_s: float = START_DEADLINE_S) -> re.Match[str]:
+    def wait_for(
+        self, pattern: str | re.Pattern[str], deadline_s: float = START_DEADLINE_S
+    ) -> re.Match[str]:
         """Wait until a line that matches was printed; return the match."""
         wanted = re.compile(pattern)
         end = time.monotonic() + deadline_s

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 import pytest
+
 from forebay import announce
 
 
@@ -49,12 +50,18 @@ class Server:
 
 @pytest.mark.parametrize(
     ("addresses", "warned"),
-    [([("127.0.0.1", 8080), ("::1", 8080, 0, 0)], False), ([("127.0.0.1", 8080), ("0.0.0.0", 8080)], True)],
+    [
+        ([("127.0.0.1", 8080), ("::1", 8080, 0, 0)], False),
+        ([("127.0.0.1", 8080), ("0.0.0.0", 8080)], True),
+    ],
 )
 def test_one_line_and_a_warning_when_others_can_reach_it(caplog, addresses, warned):
     from mitmproxy.test import taddons
 
-    with taddons.context(Server(*addresses), *map(Addon, announce.SUMMARISED)), caplog.at_level(logging.INFO):
+    with (
+        taddons.context(Server(*addresses), *map(Addon, announce.SUMMARISED)),
+        caplog.at_level(logging.INFO),
+    ):
         announce.Announce().running()
 
     info = [r.message for r in caplog.records if r.levelno == logging.INFO]

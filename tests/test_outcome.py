@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import io
 
-from forebay import outcome
 from mitmproxy import io as mio
 from mitmproxy.test import tflow
+
+from forebay import outcome
 
 
 def test_each_attempt_begins_anew():
@@ -32,7 +33,9 @@ def test_an_outcome_appears_when_it_is_asked_for():
 def test_it_survives_saving():
     """Plain types only, or mitmproxy loses the flow."""
     flow = tflow.tflow(resp=True)
-    outcome.of(flow).update(names=["a"], block={"line": 3, "exception": None}, rewrite=[{"id": "x"}], s=0.5)
+    outcome.of(flow).update(
+        names=["a"], block={"line": 3, "exception": None}, rewrite=[{"id": "x"}], s=0.5
+    )
     file = io.BytesIO()
 
     mio.FlowWriter(file).add(flow)

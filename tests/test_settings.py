@@ -6,10 +6,11 @@ import logging
 import os
 
 import pytest
-from forebay import settings
-from forebay.errors import ForebayError
 from mitmproxy import exceptions
 from mitmproxy.test import taddons
+
+from forebay import settings
+from forebay.errors import ForebayError
 
 
 class Declares:
@@ -47,7 +48,9 @@ def test_a_home_that_is_a_file_is_said(tctx, tmp_path):
     (tmp_path / "file").touch()
     tctx.options.forebay_home = str(tmp_path / "file")
 
-    with pytest.raises(ForebayError, match="forebay_home: expected a writable folder, found .*/file: File exists"):
+    with pytest.raises(
+        ForebayError, match=r"forebay_home: expected a writable folder, found .*/file: File exists"
+    ):
         settings.home()
 
 
@@ -56,7 +59,7 @@ def test_a_home_that_may_not_be_written_is_said(tctx, tmp_path, monkeypatch):
     tctx.options.forebay_home = str(tmp_path)
     monkeypatch.setattr(os, "access", lambda *_: False)
 
-    with pytest.raises(ForebayError, match="found .*: Permission denied"):
+    with pytest.raises(ForebayError, match=r"found .*: Permission denied"):
         settings.home()
 
 
@@ -67,11 +70,15 @@ def test_shipped_rules(tctx, tmp_path):
     assert settings.shipped_rules() == tmp_path
 
     tctx.options.forebay_rules = "/no/such"
-    with pytest.raises(ForebayError, match="forebay_rules: expected a folder, found nothing at /no/such"):
+    with pytest.raises(
+        ForebayError, match="forebay_rules: expected a folder, found nothing at /no/such"
+    ):
         settings.shipped_rules()
 
 
-@pytest.mark.parametrize(("text", "size"), [("8m", 8 * 2**20), ("64k", 65536), ("0", 0), ("12", 12)])
+@pytest.mark.parametrize(
+    ("text", "size"), [("8m", 8 * 2**20), ("64k", 65536), ("0", 0), ("12", 12)]
+)
 def test_sizes(tctx, text, size):
     tctx.options.size = text
 
@@ -82,7 +89,9 @@ def test_sizes(tctx, text, size):
 def test_what_is_no_size_is_said(tctx, text):
     tctx.options.size = text
 
-    with pytest.raises(ForebayError, match="size: expected a size in bytes such as 64k, 8m or 1g, found"):
+    with pytest.raises(
+        ForebayError, match="size: expected a size in bytes such as 64k, 8m or 1g, found"
+    ):
         settings.size_bytes("size")
 
 
@@ -97,7 +106,10 @@ def test_at_start_a_mistake_is_logged_once_however_many_find_it(tctx, caplog):
     settings.reject(ForebayError("one\ntwo"), running=False)
     settings.reject(ForebayError("one"), running=False)
 
-    assert [(r.levelno, r.message) for r in caplog.records] == [(logging.ERROR, "one"), (logging.ERROR, "two")]
+    assert [(r.levelno, r.message) for r in caplog.records] == [
+        (logging.ERROR, "one"),
+        (logging.ERROR, "two"),
+    ]
 
 
 def test_at_run_time_a_mistake_rolls_the_option_back():

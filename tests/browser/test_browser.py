@@ -25,7 +25,10 @@ def site(seen):
     if path.endswith(".css"):
         return Reply(headers=[("content-type", "text/css")], body=b"body { margin: 0 }")
     if path.endswith(".js"):
-        return Reply(headers=[("content-type", "text/javascript")], body=b"window.ran = (window.ran || 0) + 1;")
+        return Reply(
+            headers=[("content-type", "text/javascript")],
+            body=b"window.ran = (window.ran || 0) + 1;",
+        )
     if path.endswith(".png"):
         return Reply(headers=[("content-type", "image/png")], body=PNG)
     if path.startswith("/page"):
@@ -55,8 +58,15 @@ def _browse(tmp_path):
         browsers = []
 
         def launch(proxy):
-            for arguments in (["-N", "--empty-password"], ["-A", "-t", "C,,", "-n", "proxy", "-i", str(proxy.ca)]):
-                subprocess.run(["certutil", "-d", f"sql:{database}", *arguments], check=True, capture_output=True)
+            for arguments in (
+                ["-N", "--empty-password"],
+                ["-A", "-t", "C,,", "-n", "proxy", "-i", str(proxy.ca)],
+            ):
+                subprocess.run(
+                    ["certutil", "-d", f"sql:{database}", *arguments],
+                    check=True,
+                    capture_output=True,
+                )
             browser = playwright.chromium.launch(
                 executable_path=executable,
                 proxy={"server": proxy.url, "bypass": "<-loopback>"},
@@ -96,7 +106,12 @@ def test_a_site_is_loaded_whole_and_logged_exactly(start_proxy, authority, brows
 
     assert sum(counted.values()) == PAGES + RESOURCES
     assert collections.Counter(record["url.path"] for record in records) == counted
-    assert collections.Counter("/" + url.split("/", 3)[3] for url in finished if str(origin.port) in url) == counted
+    assert (
+        collections.Counter(
+            "/" + url.split("/", 3)[3] for url in finished if str(origin.port) in url
+        )
+        == counted
+    )
     assert {record["http.response.status_code"] for record in records} == {200}
 
 

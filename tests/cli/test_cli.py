@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from forebay import __version__, cli
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from forebay.blocklist.parse import parse_line
 from forebay.cli import init
-from forebay.rewrite.load import load_rules
+from forebay.rewrite.parse import parse
 
 
 def test_examples_are_written_once_and_kept_then(tmp_path, capsys):
@@ -35,14 +35,12 @@ def test_the_examples_do_nothing_until_edited(tmp_path):
 
     lines = (rules / "blocklists" / "own.txt").read_text(encoding="utf-8").splitlines()
     assert [parse_line(line) for line in lines if parse_line(line)] == []
-    assert not load_rules([Path(rules / "rewrite.yaml")])
+    assert parse((rules / "rewrite.yaml").read_text(encoding="utf-8"), rules) == ()
 
 
-def test_the_example_rules_are_valid(tmp_path):
+def test_the_example_rules_are_valid():
     """Uncommented, as a user would."""
-    path = tmp_path / "rewrite.yaml"
     body = init.REWRITE.split("\n#\n", 1)[1]
     text = "\n".join(line.removeprefix("# ").removeprefix("#") for line in body.splitlines())
-    path.write_text(text, encoding="utf-8")
 
-    assert len(load_rules([path])) == 2
+    assert len(parse(text, Path("rewrite.yaml"))) == 2

@@ -22,15 +22,39 @@ def write(path, text):
 @pytest.mark.parametrize(
     ("options", "line"),
     [
-        ({"rewrite_files": "/no/such.yaml"}, r"rewrite_files: cannot read /no/such\.yaml: No such file"),
-        ({"blocklist_files": "/no/such.txt"}, r"blocklist_files: cannot read /no/such\.txt: No such file"),
-        ({"blocklist_connect": "maybe"}, r"blocklist_connect: expected page or refuse, found 'maybe'"),
-        ({"forebay_lazy": "sometimes"}, r"forebay_lazy: expected auto or on or off, found 'sometimes'"),
+        (
+            {"rewrite_files": "/no/such.yaml"},
+            r"rewrite_files: cannot read /no/such\.yaml: No such file",
+        ),
+        (
+            {"blocklist_files": "/no/such.txt"},
+            r"blocklist_files: cannot read /no/such\.txt: No such file",
+        ),
+        (
+            {"blocklist_connect": "maybe"},
+            r"blocklist_connect: expected page or refuse, found 'maybe'",
+        ),
+        (
+            {"forebay_lazy": "sometimes"},
+            r"forebay_lazy: expected auto or on or off, found 'sometimes'",
+        ),
         ({"cache_ram_bytes": "lots"}, r"cache_ram_bytes: expected a size in bytes .*found 'lots'"),
-        ({"cache_set_cookie": "eat"}, r"cache_set_cookie: expected refuse or strip or store, found 'eat'"),
-        ({"forebay_server_first_ports": "ssh"}, r"forebay_server_first_ports: expected ports .*'ssh'"),
-        ({"forebay_rules": "/no/such"}, r"forebay_rules: expected a folder, found nothing at /no/such"),
-        ({"forebay_home": "/proc/nowhere"}, r"forebay_home: expected a writable folder, found /proc/nowhere"),
+        (
+            {"cache_set_cookie": "eat"},
+            r"cache_set_cookie: expected refuse or strip or store, found 'eat'",
+        ),
+        (
+            {"forebay_server_first_ports": "ssh"},
+            r"forebay_server_first_ports: expected ports .*'ssh'",
+        ),
+        (
+            {"forebay_rules": "/no/such"},
+            r"forebay_rules: expected a folder, found nothing at /no/such",
+        ),
+        (
+            {"forebay_home": "/proc/nowhere"},
+            r"forebay_home: expected a writable folder, found /proc/nowhere",
+        ),
     ],
 )
 def test_a_wrong_option_refuses_the_start(prepare_proxy, options, line):
@@ -46,7 +70,10 @@ def test_a_wrong_option_refuses_the_start(prepare_proxy, options, line):
 
 def test_a_broken_rule_file_refuses_the_start_with_all_its_errors(prepare_proxy, tmp_path):
     """Each with its line."""
-    write(tmp_path / "home" / "rules" / "rewrite.yaml", "rules:\n  - request: {sett: {A: b}}\n  - bogus: 1\n")
+    write(
+        tmp_path / "home" / "rules" / "rewrite.yaml",
+        "rules:\n  - request: {sett: {A: b}}\n  - bogus: 1\n",
+    )
 
     status, printed = refused_start(prepare_proxy())
 
@@ -81,7 +108,9 @@ def test_an_unwritable_log_refuses_the_start(prepare_proxy, tmp_path):
 
 def test_a_bad_line_in_a_list_costs_that_line_only(start_proxy, client_of, tmp_path):
     """One warning, with the place; the rest of the list is on."""
-    listed = write(tmp_path / "list.txt", "good.example\n||ads.example^$popup\n!!@@##\n||^\n||also.example^\n")
+    listed = write(
+        tmp_path / "list.txt", "good.example\n||ads.example^$popup\n!!@@##\n||^\n||also.example^\n"
+    )
     proxy = start_proxy(blocklist_files=listed)
 
     assert "list.txt" in proxy.text()
@@ -120,7 +149,9 @@ def test_listening_elsewhere_is_warned_about(prepare_proxy):
 
 def test_deleting_a_rule_file_at_run_time_is_no_crash(start_proxy, client_of, tmp_path):
     """The user's file may go; its rules go with it."""
-    rules = write(tmp_path / "home" / "rules" / "rewrite.yaml", "rules:\n  - response: {set: {X-On: a}}\n")
+    rules = write(
+        tmp_path / "home" / "rules" / "rewrite.yaml", "rules:\n  - response: {set: {X-On: a}}\n"
+    )
     proxy = start_proxy()
     with Origin() as origin:
         client = client_of(proxy)

@@ -112,9 +112,18 @@ def test_an_address_is_blocked_in_every_spelling(start_proxy, tmp_path):
     listed.write_text("||127.0.0.1^\n", encoding="utf-8")
     proxy = start_proxy(blocklist_files=listed)
     with Origin() as origin:
-        for spelling in ("127.0.0.1", "127.1", "0x7f.1", "2130706433", "0177.0.0.1", "[::ffff:127.0.0.1]"):
+        for spelling in (
+            "127.0.0.1",
+            "127.1",
+            "0x7f.1",
+            "2130706433",
+            "0177.0.0.1",
+            "[::ffff:127.0.0.1]",
+        ):
             target = f"{spelling}:{origin.port}"
-            answer = send(proxy, f"GET http://{target}/ HTTP/1.1\r\nHost: {target}\r\n\r\n".encode())
+            answer = send(
+                proxy, f"GET http://{target}/ HTTP/1.1\r\nHost: {target}\r\n\r\n".encode()
+            )
             assert answer.startswith(b"HTTP/1.1 403"), (spelling, answer)
 
         assert origin.connections == 0
@@ -136,7 +145,15 @@ def test_socks_is_judged_too(start_proxy, authority):
     proxy = start_proxy("--mode", "socks5")
     with Origin(tls=authority.context()) as origin:
         done = subprocess.run(
-            ["curl", "-sS", "-k", "-i", "--socks5-hostname", f"127.0.0.1:{proxy.port}", origin.url("/", "localhost")],
+            [
+                "curl",
+                "-sS",
+                "-k",
+                "-i",
+                "--socks5-hostname",
+                f"127.0.0.1:{proxy.port}",
+                origin.url("/", "localhost"),
+            ],
             capture_output=True,
             text=True,
         )
@@ -176,7 +193,9 @@ def test_a_blocked_upload_costs_nothing(start_proxy, client_of, authority, frami
         client = client_of(proxy, http2=secure)
         client.get(origin.url("/warm", "localhost"))
         before = proxy.rss_mb()
-        headers = {"content-length": str(size // len(chunk) * len(chunk))} if framing == "length" else {}
+        headers = (
+            {"content-length": str(size // len(chunk) * len(chunk))} if framing == "length" else {}
+        )
         answer = client.post(origin.url("/up", "localhost"), content=body(), headers=headers)
 
         assert answer.status_code == 403

@@ -83,8 +83,14 @@ def test_a_stale_answer_is_validated(start_proxy, client_of):
 
     def handle(seen):
         if seen.header("if-none-match") == '"v1"':
-            return Reply(status=304, headers=[("etag", '"v1"'), ("cache-control", "max-age=0"), ("x-turn", "2")])
-        return Reply(headers=[("etag", '"v1"'), ("cache-control", "max-age=0"), ("x-turn", "1")], body=b"body")
+            return Reply(
+                status=304,
+                headers=[("etag", '"v1"'), ("cache-control", "max-age=0"), ("x-turn", "2")],
+            )
+        return Reply(
+            headers=[("etag", '"v1"'), ("cache-control", "max-age=0"), ("x-turn", "1")],
+            body=b"body",
+        )
 
     with Origin(handle) as origin:
         client = client_of(proxy)
@@ -111,7 +117,9 @@ def test_a_stale_answer_is_validated(start_proxy, client_of):
         ({}, []),
     ],
 )
-def test_what_is_private_or_unmarked_is_not_shared(start_proxy, client_of, request_headers, response_headers):
+def test_what_is_private_or_unmarked_is_not_shared(
+    start_proxy, client_of, request_headers, response_headers
+):
     """Each request reaches the origin."""
     proxy = start_proxy()
     with Origin(lambda seen: Reply(headers=response_headers, body=b"mine")) as origin:
@@ -137,7 +145,9 @@ def test_variants_are_kept_apart(start_proxy, client_of):
         client = client_of(proxy)
         for _ in range(3):
             for language in ("de", "en"):
-                assert client.get(origin.url(), headers={"accept-language": language}).text == language
+                assert (
+                    client.get(origin.url(), headers={"accept-language": language}).text == language
+                )
 
     assert len(origin.seen) == 2
 
@@ -162,7 +172,20 @@ def test_a_truncated_answer_is_never_stored(start_proxy, client_of):
 
     with Origin(handle) as origin:
         for path in cuts:
-            subprocess.run(["curl", "-s", "--noproxy", "", "-x", proxy.url, "-o", "/dev/null", origin.url(path)], check=False)
+            subprocess.run(
+                [
+                    "curl",
+                    "-s",
+                    "--noproxy",
+                    "",
+                    "-x",
+                    proxy.url,
+                    "-o",
+                    "/dev/null",
+                    origin.url(path),
+                ],
+                check=False,
+            )
             assert client_of(proxy).get(origin.url(path)).text == "1234567890", path
 
 
@@ -180,11 +203,14 @@ def test_head_is_answered_from_a_stored_get(start_proxy, client_of):
     assert len(origin.seen) == 1
 
 
+@pytest.mark.nightly
 def test_memory_is_bounded(start_proxy):
     """20,000 objects of 1 KB with cache_ram_bytes=8m: the second half adds nothing."""
     proxy = start_proxy(cache_ram_bytes="8m", flow_detail="0")
     body = b"x" * 1024
-    with Origin(lambda seen: Reply(headers=[("cache-control", "max-age=3600")], body=body)) as origin:
+    with Origin(
+        lambda seen: Reply(headers=[("cache-control", "max-age=3600")], body=body)
+    ) as origin:
         import http.client
 
         def fetch(numbers):
@@ -204,7 +230,9 @@ def test_memory_is_bounded(start_proxy):
 def test_an_object_too_large_passes_unstored(start_proxy, client_of):
     """Twice from the origin, whole both times."""
     proxy = start_proxy(cache_max_object_bytes="100k")
-    with Origin(lambda seen: Reply(headers=[("cache-control", "max-age=300")], pieces=[b"x" * 50_000] * 3)) as origin:
+    with Origin(
+        lambda seen: Reply(headers=[("cache-control", "max-age=300")], pieces=[b"x" * 50_000] * 3)
+    ) as origin:
         client = client_of(proxy)
         assert [len(client.get(origin.url()).content) for _ in range(2)] == [150_000] * 2
 
@@ -218,7 +246,10 @@ def test_one_host_cannot_write_anothers_entry(start_proxy, client_of):
     proxy = start_proxy()
 
     def handle(seen):
-        return Reply(headers=[("cache-control", "max-age=300")], body=(seen.header("x-who") or "honest").encode())
+        return Reply(
+            headers=[("cache-control", "max-age=300")],
+            body=(seen.header("x-who") or "honest").encode(),
+        )
 
     with Origin(handle) as origin:
         target = f"127.0.0.1:{origin.port}"

@@ -67,7 +67,9 @@ def test_fifty_clients_at_once(start_proxy, client_of, tls):
 
         def one(number):
             client = client_of(proxy, http2=bool(number % 2))
-            return [client.get(origin.url(f"/{number}/{turn}", "localhost")).text for turn in range(4)]
+            return [
+                client.get(origin.url(f"/{number}/{turn}", "localhost")).text for turn in range(4)
+            ]
 
         with concurrent.futures.ThreadPoolExecutor(50) as pool:
             answers = list(pool.map(one, range(50)))
@@ -181,7 +183,12 @@ def test_an_http2_client_that_does_not_read_costs_little(start_proxy, authority)
                     connection.initiate_connection()
                     connection.send_headers(
                         1,
-                        [(":method", "GET"), (":scheme", "https"), (":path", "/"), (":authority", f"localhost:{origin.port}")],
+                        [
+                            (":method", "GET"),
+                            (":scheme", "https"),
+                            (":path", "/"),
+                            (":authority", f"localhost:{origin.port}"),
+                        ],
                         end_stream=True,
                     )
                     tls_client.sendall(connection.data_to_send())
@@ -228,7 +235,11 @@ def test_an_origin_that_resets_is_a_502(start_proxy, client_of):
     proxy = start_proxy()
 
     def handle(seen):
-        return Reply(raw=b"HTTP/1.1 200 OK\r\nContent-", reset=True) if seen.target == "/r" else ok(seen)
+        return (
+            Reply(raw=b"HTTP/1.1 200 OK\r\nContent-", reset=True)
+            if seen.target == "/r"
+            else ok(seen)
+        )
 
     with Origin(handle) as origin:
         client = client_of(proxy)

@@ -78,7 +78,8 @@ def test_every_way_to_end_is_one_record(start_proxy, client_of, authority, tmp_p
         threading.Thread(target=ws_server.serve_forever, daemon=True).start()
         ws_port = ws_server.socket.getsockname()[1]
         proxy = start_proxy(
-            forebay_server_first_ports=str(tunnel.port), ignore_hosts=rf"^127\.0\.0\.1:{tls_origin.port}$"
+            forebay_server_first_ports=str(tunnel.port),
+            ignore_hosts=rf"^127\.0\.0\.1:{tls_origin.port}$",
         )
         client = client_of(proxy)
         client.get(origin.url("/plain"))
@@ -90,9 +91,14 @@ def test_every_way_to_end_is_one_record(start_proxy, client_of, authority, tmp_p
         assert client.get(origin.url("/cut")).status_code == 502
         raw(proxy, b"GARBAGE\r\n\r\n")
         raw(proxy, b"GET / HTTP/1.1\r\n\r\n")
-        raw(proxy, f"POST {origin.url('/smuggle')} HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n".encode())
+        raw(
+            proxy,
+            f"POST {origin.url('/smuggle')} HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n".encode(),
+        )
         with socket.create_connection(("127.0.0.1", proxy.port)) as leaver:
-            leaver.sendall(f"GET {origin.url('/gone')} HTTP/1.1\r\nHost: 127.0.0.1:{origin.port}\r\n\r\n".encode())
+            leaver.sendall(
+                f"GET {origin.url('/gone')} HTTP/1.1\r\nHost: 127.0.0.1:{origin.port}\r\n\r\n".encode()
+            )
             assert arrived.wait(20)
         with pytest.raises(httpx.ConnectError):  # does not trust our CA
             httpx.get(tls_origin.url("/rejected", "localhost"), proxy=proxy.url, trust_env=False)
@@ -107,7 +113,9 @@ def test_every_way_to_end_is_one_record(start_proxy, client_of, authority, tmp_p
             through.sendall(b"\x01raw")
             assert through.recv(100) == b"\x01raw"
         subprocess.run(
-            ["curl", "-sk", "--noproxy", "", "-x", proxy.url, tls_origin.url("/passed-through")], check=True, capture_output=True
+            ["curl", "-sk", "--noproxy", "", "-x", proxy.url, tls_origin.url("/passed-through")],
+            check=True,
+            capture_output=True,
         )
         hold.set()
         ws_server.shutdown()
@@ -115,7 +123,12 @@ def test_every_way_to_end_is_one_record(start_proxy, client_of, authority, tmp_p
     records = proxy.records()
 
     ends = collections.Counter(
-        (record["kind"], record["url.path"], record["http.response.status_code"], record["server.port"])
+        (
+            record["kind"],
+            record["url.path"],
+            record["http.response.status_code"],
+            record["server.port"],
+        )
         for record in records
     )
     assert all(count == 1 for count in ends.values()), ends
@@ -124,7 +137,9 @@ def test_every_way_to_end_is_one_record(start_proxy, client_of, authority, tmp_p
     assert paths["/plain"] == 200
     assert paths["/blocked"] == 403
     assert paths["/blocked-tls"] == 403
-    assert {"/dead", "/dead-tls", "/bad-certificate", "/cut", "/smuggle", "/gone", "/chat"} <= set(paths)
+    assert {"/dead", "/dead-tls", "/bad-certificate", "/cut", "/smuggle", "/gone", "/chat"} <= set(
+        paths
+    )
     assert kinds["websocket"] == 1
     assert kinds["malformed"] >= 1
     assert kinds["tls"] == 1
@@ -140,7 +155,9 @@ def test_no_secret_is_written(start_proxy, client_of):
     proxy = start_proxy(trafficlog_headers=True)
     with Origin(lambda seen: Reply(headers=[("set-cookie", "id=s3t-cookie")])) as origin:
         client_of(proxy).get(
-            origin.url("/a?access_token=tok-secret&X-Amz-Signature=sig-secret&q=kept").replace("//", "//me:hunter2@"),
+            origin.url("/a?access_token=tok-secret&X-Amz-Signature=sig-secret&q=kept").replace(
+                "//", "//me:hunter2@"
+            ),
             headers={"cookie": "id=c00kie-secret", "proxy-authorization": "Basic proxy-secret"},
         )
         assert origin.seen[0].header("proxy-authorization") is None
@@ -157,7 +174,12 @@ def test_the_log_is_private_and_pure_ascii(start_proxy, client_of):
     """Mode 0600 in a folder 0700; odd bytes cannot break a line."""
     proxy = start_proxy()
     with Origin() as origin:
-        raw(proxy, f"GET {origin.url('/x')}?\x7f'\"%0a HTTP/1.1\r\nHost: 127.0.0.1:{origin.port}\r\nUser-Agent: a\tb\x01\xff\r\n\r\n".encode("latin-1"))
+        raw(
+            proxy,
+            f"GET {origin.url('/x')}?\x7f'\"%0a HTTP/1.1\r\nHost: 127.0.0.1:{origin.port}\r\nUser-Agent: a\tb\x01\xff\r\n\r\n".encode(
+                "latin-1"
+            ),
+        )
     proxy.stop()
     log = proxy.home / "log" / "traffic.jsonl"
 
@@ -178,7 +200,9 @@ def test_all_four_addons_on_one_flow(start_proxy, client_of, tmp_path):
     proxy = start_proxy()
 
     def handle(seen):
-        return Reply(headers=[("cache-control", "max-age=60")], body=(seen.header("x-in") or "").encode())
+        return Reply(
+            headers=[("cache-control", "max-age=60")], body=(seen.header("x-in") or "").encode()
+        )
 
     with Origin(handle) as origin:
         client = client_of(proxy)

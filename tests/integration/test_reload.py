@@ -20,7 +20,10 @@ def _script(tmp_path):
     copy = tmp_path / "script" / "main.py"
     copy.parent.mkdir()
     shutil.copy(MAIN, copy)
-    text = f"import sys; sys.path.insert(0, {str(MAIN.parent)!r})\n" + copy.read_text(encoding="utf-8").partition('"""\n\n')[2]
+    text = (
+        f"import sys; sys.path.insert(0, {str(MAIN.parent)!r})\n"
+        + copy.read_text(encoding="utf-8").partition('"""\n\n')[2]
+    )
     copy.write_text(text, encoding="utf-8")
     return copy
 
@@ -47,7 +50,9 @@ def test_a_touched_script_goes_on_filtering_and_caching(start_proxy, client_of, 
             while proxy.text().count("Loading script") == before:
                 assert client.get("http://ads.example/").status_code == 403
             assert client.get("http://ads.example/").status_code == 403
-            assert client.get(origin.url("/kept")).headers["cache-status"].startswith("forebay; hit"), turn
+            assert (
+                client.get(origin.url("/kept")).headers["cache-status"].startswith("forebay; hit")
+            ), turn
     records = proxy.records()
 
     assert "Traceback" not in proxy.text()

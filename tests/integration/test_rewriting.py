@@ -103,7 +103,9 @@ def test_a_broken_edit_keeps_the_last_good_rules(start_proxy, client_of, rules):
         client = client_of(proxy)
         url = origin.url("/r/a", "localhost")
 
-        rules.write_text("rules:\n  - response:\n      sett: {A: b}\n  - match: {hots: x}\n", encoding="utf-8")
+        rules.write_text(
+            "rules:\n  - response:\n      sett: {A: b}\n  - match: {hots: x}\n", encoding="utf-8"
+        )
         proxy.wait_for(r"rewrite\.yaml:3: .*sett")
         proxy.wait_for(r"rewrite\.yaml:4: .*hots")
         assert client.get(url).headers["x-answer"] == "ruled"

@@ -38,7 +38,13 @@ def test_every_verdict_survives_saving(start_proxy, client_of, tmp_path):
         flows = [flow for flow in io.FlowReader(file).stream() if flow.request.host != "mitm.it"]
 
     outcomes = [flow.metadata["forebay"] for flow in flows]
-    assert [flow.request.path for flow in flows] == ["/blocked", "/stored", "/stored", "/chunked", "/reset"]
+    assert [flow.request.path for flow in flows] == [
+        "/blocked",
+        "/stored",
+        "/stored",
+        "/chunked",
+        "/reset",
+    ]
     assert outcomes[0]["block"]["rule"] == "||ads.example^"
     assert outcomes[1]["cache"]["result"] == "miss"
     assert outcomes[2]["cache"]["result"] == "hit"

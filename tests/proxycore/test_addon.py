@@ -5,16 +5,17 @@ from __future__ import annotations
 import logging
 
 import pytest
-from forebay import outcome
-from forebay.proxycore import addon as addon_module
-from forebay.proxycore import bodies, serverfirst, unloaded, upload
-from forebay.proxycore.addon import GUARDS, Proxycore
-from forebay.proxycore.patch import CoreMismatchError
 from mitmproxy import exceptions, http
 from mitmproxy.addons import next_layer, proxyserver
 from mitmproxy.proxy import server_hooks
 from mitmproxy.proxy.layers.http import HttpStream
 from mitmproxy.test import taddons, tflow
+
+from forebay import outcome
+from forebay.proxycore import addon as addon_module
+from forebay.proxycore import bodies, serverfirst, unloaded, upload
+from forebay.proxycore.addon import GUARDS, Proxycore
+from forebay.proxycore.patch import CoreMismatchError
 
 
 @pytest.fixture(name="tctx")
@@ -58,9 +59,16 @@ def test_the_patches_come_and_go_with_the_addon(tctx):
 
 @pytest.mark.parametrize(
     ("ran", "blocklist", "ending", "fenced"),
-    [(True, True, False, True), (False, True, False, False), (True, False, False, False), (True, True, True, False)],
+    [
+        (True, True, False, True),
+        (False, True, False, False),
+        (True, False, False, False),
+        (True, True, True, False),
+    ],
 )
-def test_the_fence_goes_up_when_mitmproxy_goes_on_without_us(tctx, core, ran, blocklist, ending, fenced):
+def test_the_fence_goes_up_when_mitmproxy_goes_on_without_us(
+    tctx, core, ran, blocklist, ending, fenced
+):
     """Not when it ends, never ran, or has nothing to filter; it comes down when we are back."""
     tctx.options.blocklist = blocklist
     if ran:
@@ -83,7 +91,9 @@ def test_connections_are_lazy(tctx):
     assert 25 in serverfirst._ports
 
 
-@pytest.mark.parametrize(("lazy", "strategy", "listed"), [("off", "eager", False), ("on", "lazy", False)])
+@pytest.mark.parametrize(
+    ("lazy", "strategy", "listed"), [("off", "eager", False), ("on", "lazy", False)]
+)
 def test_laziness_is_an_option(tctx, lazy, strategy, listed):
     core = Proxycore()
     configured(tctx, core, forebay_lazy=lazy)
@@ -137,7 +147,9 @@ class TestMismatch:
 
         configured(tctx, Proxycore())
 
-        assert [r.message for r in caplog.records] == ["proxycore: upload: expected a, found b; switched off"]
+        assert [r.message for r in caplog.records] == [
+            "proxycore: upload: expected a, found b; switched off"
+        ]
         assert not upload.PATCH.installed
 
 
@@ -218,4 +230,6 @@ def test_messages_are_trimmed():
     core.tcp_message(flows[1])
     core.udp_message(flows[2])
 
-    assert [len(m) for m in (flows[0].websocket.messages, flows[1].messages, flows[2].messages)] == [1, 1, 1]
+    assert [
+        len(m) for m in (flows[0].websocket.messages, flows[1].messages, flows[2].messages)
+    ] == [1, 1, 1]

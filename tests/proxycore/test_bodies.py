@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 
 import pytest
-from forebay import outcome
-from forebay.proxycore import bodies
 from hypothesis import given
 from hypothesis import strategies as st
 from mitmproxy import http
 from mitmproxy.test import tflow
+
+from forebay import outcome
+from forebay.proxycore import bodies
 
 KB = 1024
 

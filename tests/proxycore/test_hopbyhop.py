@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from forebay.proxycore import hopbyhop
 from hypothesis import given
 from hypothesis import strategies as st
 from mitmproxy import http
 from mitmproxy.test import tflow, tutils
+
+from forebay.proxycore import hopbyhop
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from forebay.proxycore import patch
 from forebay.proxycore.patch import CoreMismatchError, Patch
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from forebay.proxycore import pressure
-from forebay.proxycore.patch import CoreMismatchError
-from forebay.proxycore.sansio import client_context
 from mitmproxy.connection import ConnectionState
 from mitmproxy.proxy.layers.http._http2 import Http2Server
 from mitmproxy.proxy.layers.http._http_h2 import SendH2Data
 from mitmproxy.proxy.server import ConnectionIO, SimpleConnectionHandler
+
+from forebay.proxycore import pressure
+from forebay.proxycore.patch import CoreMismatchError
+from forebay.proxycore.sansio import client_context
 
 KEPT = pressure.LIMIT_BYTES + 1
 

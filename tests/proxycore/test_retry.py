@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from mitmproxy.proxy import events
+from mitmproxy.proxy.layers.http import HttpLayer, HTTPMode
+
 from forebay.proxycore import retry
 from forebay.proxycore.patch import CoreMismatchError
 from forebay.proxycore.sansio import Driver, client_context
-from mitmproxy.proxy import events
-from mitmproxy.proxy.layers.http import HttpLayer, HTTPMode
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
@@ -55,7 +56,15 @@ def test_the_request_is_sent_once_more(opts):
 @pytest.mark.usefixtures("patched")
 @pytest.mark.parametrize(
     ("method", "connections"),
-    [(b"GET", 2), (b"HEAD", 2), (b"PUT", 2), (b"DELETE", 2), (b"OPTIONS", 2), (b"POST", 1), (b"get", 1)],
+    [
+        (b"GET", 2),
+        (b"HEAD", 2),
+        (b"PUT", 2),
+        (b"DELETE", 2),
+        (b"OPTIONS", 2),
+        (b"POST", 1),
+        (b"get", 1),
+    ],
 )
 def test_only_idempotent_methods_are_repeated(opts, method, connections):
     """RFC 9110 §9.2.2; methods are case-sensitive."""

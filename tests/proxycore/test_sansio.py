@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from forebay.proxycore.sansio import Driver, client_context
 from mitmproxy.proxy import events
 from mitmproxy.proxy.layers.http import HttpLayer, HTTPMode
+
+from forebay.proxycore.sansio import Driver, client_context
 
 
 def test_a_request_passes_through_the_real_layers(opts):

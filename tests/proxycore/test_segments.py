@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from forebay.proxycore import segments
-from forebay.proxycore.patch import CoreMismatchError
-from forebay.proxycore.sansio import Driver, client_context
 from hypothesis import given
 from hypothesis import strategies as st
 from mitmproxy import exceptions
@@ -13,6 +10,10 @@ from mitmproxy.addons import next_layer
 from mitmproxy.proxy import events, layer
 from mitmproxy.proxy.layers import HttpLayer, TCPLayer
 from mitmproxy.proxy.layers.http import HTTPMode
+
+from forebay.proxycore import segments
+from forebay.proxycore.patch import CoreMismatchError
+from forebay.proxycore.sansio import Driver, client_context
 
 REQUEST = b"GET /ad.js HTTP/1.1\r\nHost: ads.example\r\n\r\n"
 HELLO = b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from forebay.proxycore import selfloop
 from mitmproxy.proxy import server_hooks
 from mitmproxy.test import tflow
+
+from forebay.proxycore import selfloop
 
 LISTENING = [("127.0.0.1", 8080), ("::1", 8080)]
 

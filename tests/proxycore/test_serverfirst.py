@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from forebay.errors import ForebayError
-from forebay.proxycore import serverfirst
-from forebay.proxycore.patch import CoreMismatchError
-from forebay.proxycore.sansio import Driver, client_context
 from mitmproxy.proxy import events, layer
 from mitmproxy.proxy.layers import TCPLayer, modes
 from mitmproxy.proxy.layers.http import HttpLayer, HTTPMode
 from mitmproxy.proxy.mode_specs import ProxyMode
+
+from forebay.errors import ForebayError
+from forebay.proxycore import serverfirst
+from forebay.proxycore.patch import CoreMismatchError
+from forebay.proxycore.sansio import Driver, client_context
 
 GREETING = b"220 mail.example ESMTP\r\n"
 
@@ -109,7 +110,9 @@ def test_the_greeting_reaches_a_client_behind_another_proxy(opts, scheme):
 
 
 @pytest.mark.usefixtures("patched")
-@pytest.mark.parametrize(("mode", "made"), [("reverse:tcp://192.0.2.9:9000", 1), ("reverse:http://192.0.2.9:9000", 0)])
+@pytest.mark.parametrize(
+    ("mode", "made"), [("reverse:tcp://192.0.2.9:9000", 1), ("reverse:http://192.0.2.9:9000", 0)]
+)
 def test_a_reverse_proxy_for_raw_tcp_connects_at_once(opts, mode, made):
     """Whatever its port: there is no HTTP to be answered without the server."""
     context = client_context(opts)

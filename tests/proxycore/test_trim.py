@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from forebay.proxycore.trim import trim
 from mitmproxy import tcp, udp, websocket
 from mitmproxy.test import tflow
 from wsproto.frame_protocol import Opcode
+
+from forebay.proxycore.trim import trim
 
 
 def websocket_flow(count):

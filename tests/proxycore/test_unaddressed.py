@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from mitmproxy.proxy import events
+from mitmproxy.proxy.layers.http import HttpLayer, HTTPMode
+
 from forebay.proxycore import unaddressed
 from forebay.proxycore.patch import CoreMismatchError
 from forebay.proxycore.sansio import Driver, client_context
-from mitmproxy.proxy import events
-from mitmproxy.proxy.layers.http import HttpLayer, HTTPMode
 
 
 @pytest.fixture(name="patched")

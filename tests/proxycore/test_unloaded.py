@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from forebay.proxycore import unloaded
-from forebay.proxycore.sansio import Driver, client_context
 from mitmproxy.connection import Server
 from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.layers.http import HttpLayer, HTTPMode
 from mitmproxy.proxy.server import SimpleConnectionHandler
+
+from forebay.proxycore import unloaded
+from forebay.proxycore.sansio import Driver, client_context
 
 GET = b"GET http://192.0.2.9/ HTTP/1.1\r\nHost: 192.0.2.9\r\n\r\n"
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from forebay.proxycore import upload
-from forebay.proxycore.patch import CoreMismatchError
-from forebay.proxycore.sansio import Driver, client_context
 from mitmproxy import http
 from mitmproxy.proxy import events
 from mitmproxy.proxy.layers.http import HttpLayer, HTTPMode
+
+from forebay.proxycore import upload
+from forebay.proxycore.patch import CoreMismatchError
+from forebay.proxycore.sansio import Driver, client_context
 
 POST = b"POST http://192.0.2.9/ HTTP/1.1\r\nHost: 192.0.2.9\r\nContent-Length: %d\r\n%s\r\n"
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from mitmproxy.test import taddons
+
 from forebay.proxycore import patch
 from forebay.turbo.addon import Turbo
 from forebay.turbo.dispatch import TableAddonManager
-from mitmproxy.test import taddons
 
 
 def test_the_option_switches_it():
@@ -34,4 +35,6 @@ def test_an_unknown_core_is_one_warning(caplog, monkeypatch):
         tctx.options.turbo = False
         tctx.options.turbo = True
 
-    assert [r.message for r in caplog.records] == ["turbo: expected mitmproxy 12.2.3, found 99.0; switched off"]
+    assert [r.message for r in caplog.records] == [
+        "turbo: expected mitmproxy 12.2.3, found 99.0; switched off"
+    ]

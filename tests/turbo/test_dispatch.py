@@ -7,12 +7,13 @@ import logging
 import types
 
 import pytest
-from forebay.proxycore import patch
-from forebay.proxycore.patch import CoreMismatchError
-from forebay.turbo import dispatch
 from mitmproxy import addonmanager, exceptions, hooks
 from mitmproxy.proxy.layers.http import HttpRequestHook
 from mitmproxy.test import taddons, tflow
+
+from forebay.proxycore import patch
+from forebay.proxycore.patch import CoreMismatchError
+from forebay.turbo import dispatch
 
 
 class Listener:
@@ -98,7 +99,17 @@ def deaf(log):
 
 @pytest.mark.parametrize(
     "make",
-    [(), (a,), (a, b), (nested, a), (a, halting, b), (a, halting_later, b), (failing, a), (updated, a), (deaf, a)],
+    [
+        (),
+        (a,),
+        (a, b),
+        (nested, a),
+        (a, halting, b),
+        (a, halting_later, b),
+        (failing, a),
+        (updated, a),
+        (deaf, a),
+    ],
 )
 def test_the_same_listeners_are_called_in_the_same_order(make):
     assert calls(*make, table=True) == calls(*make, table=False)

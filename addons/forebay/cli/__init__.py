@@ -1,4 +1,4 @@
-"""The command ``forebay``: a thin dispatcher, so that starting the proxy costs no more than mitmdump."""
+"""The command ``forebay``: a thin dispatcher; a start must cost no more than mitmdump's."""
 
 from __future__ import annotations
 
@@ -30,11 +30,8 @@ def main(arguments: list[str] | None = None) -> int:
         case ["--help" | "-h"]:
             print(USAGE, end="")
             return 0
-        case [] | [""]:
-            print(USAGE, end="", file=sys.stderr)
-            return 2
         case [command, *_]:
-            print(
-                f"forebay: expected proxy, init or --version, found {command!r}", file=sys.stderr
-            )
-            return 2
+            print(f"forebay: expected proxy, init or --version, found {command!r}", file=sys.stderr)
+        case _:
+            print(USAGE, end="", file=sys.stderr)
+    return 2

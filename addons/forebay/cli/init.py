@@ -51,9 +51,7 @@ def run(arguments: list[str]) -> int:
         except FileExistsError:
             print(f"{path}: kept as it is")
         except OSError as error:
-            print(
-                f"{path}: expected to write it, found {error.strerror or error}", file=sys.stderr
-            )
+            print(f"{path}: expected to write it, found {error.strerror or error}", file=sys.stderr)
             return 1
         else:
             print(f"{path}: written")

@@ -1,4 +1,4 @@
-"""``forebay proxy``: mitmdump or mitmweb with Forebay's script, on loopback unless told otherwise."""
+"""``forebay proxy``: mitmdump or mitmweb with our script, on loopback unless told otherwise."""
 
 from __future__ import annotations
 

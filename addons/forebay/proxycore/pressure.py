@@ -115,4 +115,6 @@ def self_test(opts: options.Options) -> None:
     connection = Http2Server(context)
     known = connection in _connections.get(context.client, ())
     if not known or kept_bytes(connection):
-        raise CoreMismatchError("pressure: expected a new HTTP/2 connection known, found it unknown")
+        raise CoreMismatchError(
+            "pressure: expected a new HTTP/2 connection known, found it unknown"
+        )

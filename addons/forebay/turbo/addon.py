@@ -21,7 +21,10 @@ class Turbo:
     def load(self, loader: Loader) -> None:
         """Declare the option."""
         loader.add_option(
-            "turbo", bool, True, "Call hooks from a table instead of searching all addons each time."
+            "turbo",
+            bool,
+            True,
+            "Call hooks from a table instead of searching all addons each time.",
         )
 
     def configure(self, updated: set[str]) -> None:

@@ -69,24 +69,24 @@ class TableAddonManager(AddonManager):
     def register(self, addon: Any) -> Any:
         """Register *addon*; the table is made anew."""
         self.listeners.clear()
-        return super().register(addon)
+        return super().register(addon)  # type: ignore[no-untyped-call]
 
     def add(self, *addons: Any) -> None:
         """Add *addons*; the table is made anew."""
-        super().add(*addons)
+        super().add(*addons)  # type: ignore[no-untyped-call]
         self.listeners.clear()
 
     def remove(self, addon: Any) -> None:
         """Remove *addon*; the table is made anew."""
         self.listeners.clear()
-        super().remove(addon)
+        super().remove(addon)  # type: ignore[no-untyped-call]
         if isinstance(self, TableAddonManager):  # else it was we who were removed
             self.listeners.clear()
 
     def clear(self) -> None:
         """Remove all addons; the table is made anew."""
         self.listeners.clear()
-        super().clear()
+        super().clear()  # type: ignore[no-untyped-call]
 
     def invoke_addon_sync(self, addon: Any, event: hooks.Hook) -> None:
         """Call one addon, as happens when it is configured, begins to run or ends."""
@@ -113,5 +113,5 @@ def install(manager: AddonManager) -> None:
 def uninstall(manager: AddonManager) -> None:
     """Make *manager* what it was; a second call does nothing."""
     if isinstance(manager, TableAddonManager):
-        manager.__class__ = AddonManager
+        manager.__class__ = AddonManager  # type: ignore[assignment]
         del manager.listeners
