@@ -10,7 +10,6 @@ Pure: no mitmproxy, no clock, no files, no sockets.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Iterable
 from encodings.idna import ToASCII
@@ -19,13 +18,14 @@ from urllib.parse import unquote
 
 import idna
 
+from forebay.addresses import ipv4, ipv6
+
 # A DNS name has 253 characters, 759 when each is percent-encoded.  What is as
 # long as this reaches no host; only its end matters, for rules on a subtree.
 LONGEST = 1024
 
 # Lower-case ASCII whose last label begins with no digit is canonical as it is.
 _PLAIN = re.compile(r"(?:[a-z0-9_-]+\.)*[a-z_-][a-z0-9_-]*").fullmatch
-_NUMBERS = re.compile(r"(?:(?:0x[0-9a-f]+|[0-9]+)\.){0,3}(?:0x[0-9a-f]+|[0-9]+)").fullmatch
 _SEPARATORS = re.compile(r"[,\s]+")
 _AFTER_AUTHORITY = re.compile(r"[/?#\\]")
 _SPACE = " \t\r\n\f\v"
@@ -55,7 +55,7 @@ def _canonical(host: str) -> str:
     if len(text) >= LONGEST:
         return text[-LONGEST:]
     bare = _trimmed(text)
-    if address := _ipv6(bare.partition("%")[0]):
+    if address := ipv6(bare.partition("%")[0]):
         return address
     try:
         bare = _trimmed(_encoded(unquote(bare, errors="strict")))
@@ -63,7 +63,7 @@ def _canonical(host: str) -> str:
         return text
     if "%" in bare or len(bare) >= LONGEST:
         return text  # encoded twice, or too long once encoded: no resolver takes it
-    return _ipv6(bare) or _ipv4(bare) or bare
+    return ipv6(bare) or ipv4(bare) or bare
 
 
 def is_address(name: str) -> bool:
@@ -72,7 +72,7 @@ def is_address(name: str) -> bool:
     >>> is_address("127.0.0.1"), is_address("::1"), is_address("ads.example")
     (True, True, False)
     """
-    return _ipv4(name) == name or _ipv6(name) == name
+    return ipv4(name) == name or ipv6(name) == name
 
 
 def split_authority(text: str) -> tuple[str, int | None]:
@@ -89,7 +89,7 @@ def split_authority(text: str) -> tuple[str, int | None]:
     if authority.startswith("["):
         host, _, rest = authority[1:].partition("]")
         return host, _port(rest[1:]) if rest.startswith(":") else None
-    if authority.count(":") > 1 and _ipv6(authority.partition("%")[0]):
+    if authority.count(":") > 1 and ipv6(authority.partition("%")[0]):
         return authority, None
     host, _, port = authority.partition(":")
     return host, _port(port)
@@ -171,45 +171,6 @@ def _a_label(label: str) -> str:
         # IDNA 2008 has no emoji domains, but they are registered, and mitmproxy
         # decodes their A-labels by IDNA 2003.
         return ToASCII(label).decode("ascii").lower()
-
-
-def _ipv6(text: str) -> str | None:
-    if ":" not in text:
-        return None
-    try:
-        address = ipaddress.IPv6Address(text)
-    except ValueError:
-        return None
-    return str(address.ipv4_mapped or address)
-
-
-def _ipv4(text: str) -> str | None:
-    """Return the dotted quad for any form that inet_aton(3) reads.
-
-    One to four numbers, each decimal, octal (leading 0) or hexadecimal (0x);
-    the last fills all bytes that are left.
-    """
-    if not _NUMBERS(text):
-        return None
-    try:
-        *leading, last = [_number(part) for part in text.split(".")]
-    except ValueError:
-        return None  # 08 is no octal number
-    value = 0
-    for number in leading:
-        if number > 255:
-            return None
-        value = value << 8 | number
-    room = 32 - 8 * len(leading)
-    if last >> room:
-        return None
-    return str(ipaddress.IPv4Address(value << room | last))
-
-
-def _number(text: str) -> int:
-    if text.startswith("0x"):
-        return int(text, 16)
-    return int(text, 8 if text.startswith("0") else 10)
 
 
 def _port(text: str) -> int | None:
