@@ -38,7 +38,9 @@ def test_commands_give_the_output_that_is_shown(start_proxy, tmp_path):
     rules.write_text(blocks("yaml")[0], encoding="utf-8")
     proxy = start_proxy()
     answer = Reply(headers=[("Cache-Control", "max-age=600")], body=b"body { color: navy }\n")
-    commands = [pair for block in blocks("console") for pair in shown(block) if pair[0].startswith("curl")]
+    commands = [
+        pair for block in blocks("console") for pair in shown(block) if pair[0].startswith("curl")
+    ]
 
     with Origin(lambda seen: answer) as origin:
         for number, (command, lines) in enumerate(commands):
@@ -46,7 +48,9 @@ def test_commands_give_the_output_that_is_shown(start_proxy, tmp_path):
                 origin.stop()
             told = command.replace("127.0.0.1:8080", f"127.0.0.1:{proxy.port}")
             told = told.replace("localhost:8000", f"localhost:{origin.port}")
-            done = subprocess.run([*shlex.split(told), "--noproxy", ""], capture_output=True, text=True, check=True)
+            done = subprocess.run(
+                [*shlex.split(told), "--noproxy", ""], capture_output=True, text=True, check=True
+            )
             printed = done.stdout.splitlines()
             for line in lines:
                 assert any(matches(line, found) for found in printed), (line, done.stdout)

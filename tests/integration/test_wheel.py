@@ -27,12 +27,16 @@ def _environment(tmp_path_factory):
     ):
         subprocess.run(command, check=True, cwd=folder)
     (wheel,) = folder.glob("forebay-*.whl")
-    subprocess.run([uv, "pip", "install", "--quiet", "--python", python, wheel], check=True, cwd=folder)
+    subprocess.run(
+        [uv, "pip", "install", "--quiet", "--python", python, wheel], check=True, cwd=folder
+    )
     return python
 
 
 def test_the_command_works(environment):
-    done = subprocess.run([environment.with_name("forebay"), "--version"], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [environment.with_name("forebay"), "--version"], capture_output=True, text=True, check=True
+    )
 
     assert done.stdout.startswith("forebay 0.")
 
