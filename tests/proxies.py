@@ -77,7 +77,11 @@ class Proxy:
             *("--set", f"confdir={self.confdir}"),
             *("--listen-host", "127.0.0.1", "--listen-port", "0"),
             *(("-s", str(self.script)) if self.script else ()),
-            *(("--set", f"forebay_home={self.home}") if self.script else ()),
+            *(
+                ("--set", f"forebay_home={self.home}")
+                if self.script and "forebay_home" not in self.options
+                else ()
+            ),
             *(part for option in told for part in ("--set", option)),
             *self.arguments,
         ]

@@ -5,7 +5,8 @@ The arrow of dependence: ``addons/main.py`` (the list) → ``<folder>/addon.py``
 threads) → back to the glue → ``store.py``, ``writer.py``, ``load.py`` (I/O).
 
 What the addons decide about a flow, and why, lies in its outcome
-(``outcome.py``).  Only ``proxycore`` leans on mitmproxy's private names.
+(``outcome.py``).  Only ``proxycore`` and ``turbo`` lean on mitmproxy's private
+names.
 """
 
 __version__ = "0.1.0"

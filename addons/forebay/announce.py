@@ -1,4 +1,4 @@
-"""Say once, in one line, what is on; and warn when others can reach the proxy."""
+"""Say once, in one line, what is on; say what was asked for and cannot be."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import ipaddress
 import logging
 
 from mitmproxy import ctx
+from mitmproxy.addonmanager import Loader
 from mitmproxy.utils import human
 
 import forebay
+from forebay.proxycore import deferred
 
 logger = logging.getLogger(__name__)
 
@@ -28,8 +30,15 @@ class Announce:
 
     name = "forebay.announce"
 
+    def load(self, loader: Loader) -> None:
+        """Refuse values that cannot be read; all options of ours are declared by now."""
+        for line in deferred.take_back(loader.master.options):
+            logger.error(line)
+
     def running(self) -> None:
-        """Print it."""
+        """Print it, and refuse the start over options that do not exist."""
+        for line in deferred.unknown(ctx.options):
+            logger.error(line)
         parts = [ctx.master.addons.get(name).summary() for name in SUMMARISED]
         logger.info("Forebay %s: %s", forebay.__version__, ", ".join(parts))
         addresses = ctx.master.addons.get("proxyserver").listen_addrs()

@@ -5,16 +5,19 @@ but dict, list, str, int, float, bool and None may go in, since anything else
 makes mitmproxy lose the flow when flows are saved (``-w``).  The log, mitmweb
 and ``forebay check`` all show this one thing.
 
-Keys, each written by one addon only:
+Keys:
 
 ``attempt``   int, from 1: a replayed flow keeps its id and metadata, so what
               is counted and logged is the attempt.
 ``answer``    who set the response: ``"blocklist"``, ``"cache"``,
               ``"proxycore"``, or absent when the origin answered.
 ``names``     list of str: every host name the flow carried, canonical.
-``block``     dict: action, rule, list, path, line, name, reason.
+``block``     dict: action (block or allow), rule, list, path, line, name,
+              reason, exception.
 ``rewrite``   list of dict: id, file, line, phase, and what was changed.
-``cache``     dict: result, reason, and the numbers that led to it.
+``cache``     dict: result, reason, age_s, ttl_s, stored, unstored (why), added
+              (the conditional fields of our own validation).
+``retried``   bool: sent once more after a stale connection.
 ``logged``    bool: the record of this attempt is written.
 """
 

@@ -41,13 +41,27 @@ def declare(loader: Loader) -> None:
     )
 
 
+def path(option: str, text: str) -> Path:
+    """Return *text* as a path, ``~`` being the home folder.
+
+    Raises:
+        ForebayError: when it begins with an unknown user's home.
+    """
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise ForebayError(
+            f"{option}: expected a path, found {text!r}: no such home folder"
+        ) from None
+
+
 def home() -> Path:
     """Return ``forebay_home``, made if missing and writable.
 
     Raises:
         ForebayError: when it cannot be made, entered or written.
     """
-    return writable_folder("forebay_home", Path(ctx.options.forebay_home).expanduser())
+    return writable_folder("forebay_home", path("forebay_home", ctx.options.forebay_home))
 
 
 def writable_folder(option: str, folder: Path) -> Path:
@@ -76,7 +90,7 @@ def shipped_rules() -> Path:
         ForebayError: when ``forebay_rules`` names no folder.
     """
     if ctx.options.forebay_rules:
-        folder = Path(ctx.options.forebay_rules).expanduser()
+        folder = path("forebay_rules", ctx.options.forebay_rules)
         if not folder.is_dir():
             raise ForebayError(f"forebay_rules: expected a folder, found nothing at {folder}")
         return folder
@@ -87,7 +101,7 @@ def shipped_rules() -> Path:
 
 def user_rules() -> Path:
     """Return the folder of the user's own rules; it need not exist."""
-    return Path(ctx.options.forebay_home).expanduser() / "rules"
+    return path("forebay_home", ctx.options.forebay_home) / "rules"
 
 
 def size_bytes(option: str) -> int:

@@ -17,6 +17,8 @@ def test_examples_are_written_once_and_kept_then(tmp_path, capsys):
     assert init.run(["--home", str(tmp_path)]) == 0
 
     assert own.read_text(encoding="utf-8") == "mine.example\n"
+    assert own.stat().st_mode & 0o777 == 0o600
+    assert {folder.stat().st_mode & 0o777 for folder in (own.parent, own.parent.parent)} == {0o700}
     assert capsys.readouterr().out.count("kept as it is") == 2
 
 

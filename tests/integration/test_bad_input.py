@@ -51,6 +51,15 @@ def write(path, text):
             {"forebay_rules": "/no/such"},
             r"forebay_rules: expected a folder, found nothing at /no/such",
         ),
+        ({"blocklist": "banana"}, r"blocklist: expected true or false, found 'banana'"),
+        (
+            {"blocklist_file": "x"},
+            r"blocklist_file: expected an option of Forebay, .*did you mean blocklist_files\?",
+        ),
+        (
+            {"blocklist_files": "~nosuchuser/x"},
+            r"blocklist_files: expected a path, found '~nosuchuser/x': no such home folder",
+        ),
         (
             {"forebay_home": "/proc/nowhere"},
             r"forebay_home: expected a writable folder, found /proc/nowhere",

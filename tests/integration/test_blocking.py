@@ -204,6 +204,24 @@ def test_a_blocked_upload_costs_nothing(start_proxy, client_of, authority, frami
     assert "SECRET" not in proxy.stop()
 
 
+@pytest.mark.usefixtures("blocked")
+def test_head_gets_no_body_and_the_connection_lives(start_proxy):
+    """RFC 9110 §9.3.2; the next request on it is answered in its turn."""
+    proxy = start_proxy()
+    head = "{} http://localhost:9/ HTTP/1.1\r\nHost: localhost:9\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", proxy.port), timeout=20) as client:
+        client.sendall(head.format("HEAD").encode())
+        first = client.recv(65536)
+        client.sendall(head.format("GET").encode())
+        second = client.recv(65536)
+
+    assert first.startswith(b"HTTP/1.1 403")
+    assert first.endswith(b"\r\n\r\n")
+    assert b"content-length: 0" not in first.lower()
+    assert second.startswith(b"HTTP/1.1 403")
+    assert b"</html>" in second
+
+
 def test_a_reload_keeps_the_last_good_list(start_proxy, client_of, blocked):
     """An edit takes effect at once; a file that vanishes takes its rules with it, and no more."""
     proxy = start_proxy()

@@ -59,7 +59,7 @@ def test_a_touched_script_goes_on_filtering_and_caching(start_proxy, client_of, 
     assert sum(record["url.path"] == "/kept" for record in records) == 4
 
 
-@pytest.mark.parametrize("spoil", ["syntax", "delete"])
+@pytest.mark.parametrize("spoil", ["syntax", "load", "delete"])
 def test_a_spoilt_script_lets_nothing_through(start_proxy, client_of, script, spoil):
     """Bare mitmproxy would go on without the addons."""
     proxy = start_proxy(script=script)
@@ -71,8 +71,11 @@ def test_a_spoilt_script_lets_nothing_through(start_proxy, client_of, script, sp
             script.unlink()
             proxy.wait_for("(Removing|Un-loading) script")
         else:
-            script.write_text("def broken(:\n", encoding="utf-8")
-            touch_until(proxy, script, "error in script")
+            broken = "\nclass Broken:\n    def load(self, loader): raise KeyError\n\naddons.append(Broken())\n"
+            script.write_text(
+                "def broken(:\n" if spoil == "syntax" else good + broken, encoding="utf-8"
+            )
+            touch_until(proxy, script, "error in script|Addon error")
 
         with httpx.Client(proxy=proxy.url, trust_env=False) as fresh:
             for each in (client, fresh):
@@ -81,7 +84,7 @@ def test_a_spoilt_script_lets_nothing_through(start_proxy, client_of, script, sp
                 assert "Forebay was unloaded" in answer.text
         assert origin.targets() == ["/before"]
 
-        if spoil == "syntax":  # and it comes back
+        if spoil != "delete":  # and it comes back
             script.write_text(good, encoding="utf-8")
             os.utime(script, (stat_time(script), stat_time(script) + 20))
             while client.get(origin.url("/again")).status_code != 200:

@@ -103,6 +103,55 @@ def test_laziness_is_an_option(tctx, lazy, strategy, listed):
     core.done()
 
 
+def test_the_strategy_is_given_back(tctx, core):
+    """When switched off at run time, and at the end."""
+    core.running()
+    tctx.configure(core, forebay_lazy="off")
+    assert tctx.options.connection_strategy == "eager"
+
+    tctx.configure(core, forebay_lazy="on")
+    assert tctx.options.connection_strategy == "lazy"
+    core.done()
+    assert tctx.options.connection_strategy == "eager"
+
+
+def test_a_flow_that_was_loaded_is_left_alone(core):
+    """It is a record, not traffic."""
+    flow = tflow.tflow(resp=True)
+    flow.live = False
+    flow.request.headers["proxy-connection"] = "keep-alive"
+    flow.metadata[outcome.KEY] = {"attempt": 1, "answer": "cache"}
+
+    core.requestheaders(flow)
+    core.responseheaders(flow)
+
+    assert flow.metadata[outcome.KEY] == {"attempt": 1, "answer": "cache"}
+    assert "proxy-connection" in flow.request.headers
+
+
+def test_an_answer_to_head_has_no_body(core):
+    """The length stays (RFC 9110 §9.3.2)."""
+    flow = tflow.tflow(resp=http.Response.make(403, b"page"))
+    flow.request.method = "HEAD"
+
+    core.responseheaders(flow)
+
+    assert flow.response.raw_content == b""
+    assert flow.response.headers["content-length"] == "4"
+
+
+def test_a_guard_that_fails_is_one_warning(core, caplog):
+    """The blocklist behind it must be called, whoever dispatches."""
+    flow = tflow.tflow()
+    flow.client_conn.peername = ("x", "no port")
+
+    core.requestheaders(flow)
+    core.requestheaders(flow)
+
+    failures = [r.message for r in caplog.records if "a guard that failed" in r.message]
+    assert len(failures) == 1
+
+
 def test_a_wrong_value_is_rolled_back_at_run_time(tctx, core):
     core.running()
 

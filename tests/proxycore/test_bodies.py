@@ -281,3 +281,17 @@ def test_a_bad_size_is_one_line(all_options, addon):
 def test_framing(fields, expected):
     """RFC 9112 §6.3."""
     assert bodies.framing(http.Headers(fields)) == expected
+
+
+def test_an_early_response_does_not_hide_an_upload():
+    """It was streamed and counted, although the response's head came first."""
+    flow = exchange(request=CHUNKED)
+    up = Collector()
+    bodies.consume_request(flow, up)
+    flow.request.stream = bodies._flows[flow].request
+    flow.request.stream(b"x" * 50)
+
+    bodies.finish_request(flow)
+
+    assert bodies.request_size(flow) == 50
+    assert up.calls == ["feed", "end"]

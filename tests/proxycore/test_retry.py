@@ -88,6 +88,23 @@ def test_the_body_is_sent_again_whole(opts):
 
 
 @pytest.mark.usefixtures("patched")
+def test_a_stream_that_was_set_for_nothing_does_not_matter(opts):
+    """HTTP/2 requests without body have one set, since their head does not tell."""
+
+    def stream(hook):
+        if hook.name == "requestheaders":
+            (flow,) = hook.args()
+            flow.request.stream = True
+
+    context, driver = one_served(opts, stream)
+
+    driver.data(context.client, get())
+    driver.peer_closes(driver.opened[0])
+
+    assert len(driver.opened) == 2
+
+
+@pytest.mark.usefixtures("patched")
 def test_a_streamed_body_is_not_repeated(opts):
     """It is gone."""
 

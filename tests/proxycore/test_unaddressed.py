@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from mitmproxy import http
 from mitmproxy.proxy import events
 from mitmproxy.proxy.layers.http import HttpLayer, HTTPMode
 
@@ -31,6 +32,24 @@ def test_the_error_hook_runs_once(opts):
     """Closed."""
     assert unaddressed.hooks_without_host(opts) == ["error"]
     unaddressed.self_test(opts)
+
+
+@pytest.mark.usefixtures("patched")
+def test_a_refused_connect_has_its_own_hook(opts):
+    """And no error beside it."""
+
+    def refuse(hook):
+        if hook.name == "http_connect":
+            (flow,) = hook.args()
+            flow.response = http.Response.make(403)
+
+    context = client_context(opts)
+    driver = Driver(HttpLayer(context, HTTPMode.regular), refuse)
+    driver.feed(events.Start())
+
+    driver.data(context.client, b"CONNECT 192.0.2.9:443 HTTP/1.1\r\n\r\n")
+
+    assert driver.hooks == ["http_connect", "http_connect_error"]
 
 
 @pytest.mark.usefixtures("patched")

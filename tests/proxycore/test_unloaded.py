@@ -59,6 +59,19 @@ class Handler(SimpleConnectionHandler):
 
 
 @pytest.mark.usefixtures("fence")
+def test_a_client_that_leaves_then_is_no_crash(opts):
+    """Its upload was never read."""
+    context = client_context(opts)
+    driver = Driver(HttpLayer(context, HTTPMode.regular))
+    driver.feed(events.Start())
+    driver.data(context.client, GET[:-2] + b"Content-Length: 9\r\n\r\n123")
+
+    driver.peer_closes(context.client)
+
+    assert driver.sent[context.client].startswith(b"HTTP/1.1 502")
+
+
+@pytest.mark.usefixtures("fence")
 def test_no_connection_is_opened():
     """For raw TCP, DNS and whatever else needs a server."""
     handler, server = Handler(), Server(address=("192.0.2.9", 25))

@@ -173,6 +173,22 @@ def test_addons_come_and_go(trigger):
     assert calls(a, table=True, trigger=trigger) == calls(a, table=False, trigger=trigger)
 
 
+async def log_a_line(manager, log):
+    """Each line of the log is an event of mitmproxy's; it changes no addon."""
+    await manager.trigger_event(HttpRequestHook(tflow.tflow()))
+    before = dict(manager.listeners)
+    manager.trigger(hooks.ConfigureHook(set()))
+    assert manager.listeners == {}
+    await manager.trigger_event(HttpRequestHook(tflow.tflow()))
+    logging.getLogger().warning("a line")
+    await asyncio.sleep(0)
+    assert manager.listeners == before != {}
+
+
+def test_a_log_line_leaves_the_table_alone():
+    assert calls(a, table=True, trigger=log_a_line) == ["a", "a"]
+
+
 def test_it_is_installed_once_and_taken_back():
     with taddons.context() as tctx:
         manager = tctx.master.addons

@@ -94,7 +94,7 @@ def proxy_status(verdict: Verdict) -> bytes:
     b'forebay; error=http_request_denied; details="blocked: a \\"b\\" is listed"'
     """
     # An sf-string (RFC 9651 §3.3.3) has printable ASCII only, with \ and " escaped.
-    text = verdict.summary().encode("ascii", "backslashreplace").decode("ascii")
+    text = verdict.summary().encode("ascii", "backslashreplace").decode("ascii")[:1_000]
     quoted = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'forebay; error=http_request_denied; details="{quoted}"'.encode("ascii")
 

@@ -60,17 +60,17 @@ class Current:
 
     async def renew(self) -> None:
         """Read lists that were edited, in a thread; on any error the last good rules stay."""
-        before = self.rules
+        before, stamp = self.rules, self._stamp
         try:
             places = _places()
             stamp = await asyncio.to_thread(load.stamp, places)
             if stamp == self._stamp:
                 return  # some other file beside the lists
-            self._stamp = stamp
             after = await asyncio.to_thread(load.load, places)
             if before is not None:
                 load.refuse_loss(before, after)
         except ForebayError as error:
+            self._stamp = stamp  # said once, until something changes again
             logger.warning("blocklist: kept the last good rules: %s", error)
             return
         if self.rules is not before:
@@ -82,5 +82,5 @@ class Current:
 def _places() -> load.Places:
     return load.Places(
         (settings.shipped_rules() / "blocklists", settings.user_rules() / "blocklists"),
-        tuple(Path(text).expanduser() for text in ctx.options.blocklist_files),
+        tuple(settings.path("blocklist_files", text) for text in ctx.options.blocklist_files),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -45,14 +46,22 @@ def run(arguments: list[str]) -> int:
     for name, text in EXAMPLES.items():
         path = rules / name
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with path.open("x", encoding="utf-8") as file:
-                file.write(text)
-        except FileExistsError:
-            print(f"{path}: kept as it is")
+            print(f"{path}: {'written' if _write(path, text) else 'kept as it is'}")
         except OSError as error:
             print(f"{path}: expected to write it, found {error.strerror or error}", file=sys.stderr)
             return 1
-        else:
-            print(f"{path}: written")
     return 0
+
+
+def _write(path: Path, text: str) -> bool:
+    """Write a new file of one's own with the folders above it; return whether it was new."""
+    # One by one: the mode given holds for the last of several only.
+    for folder in (*reversed(path.parents), path.parent):
+        folder.mkdir(mode=0o700, exist_ok=True)
+    try:
+        private = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return False
+    with os.fdopen(private, "w", encoding="utf-8") as file:
+        file.write(text)
+    return True

@@ -7,9 +7,10 @@ anybody else looks at it, and a body's end is known when anybody asks.
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Concatenate, NamedTuple
 
 from mitmproxy import ctx, http, options, tcp, udp
 from mitmproxy.addonmanager import Loader
@@ -62,6 +63,19 @@ GUARDS = (
 )
 
 
+def _survives[**P](hook: Callable[Concatenate[Proxycore, P], None]) -> Callable[..., None]:
+    """Log what *hook* raises, once a cause: mitmproxy would skip the addons behind this one."""
+
+    @functools.wraps(hook)
+    def call(self: Proxycore, *args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            hook(self, *args, **kwargs)
+        except Exception as error:
+            self.warn_once(f"{hook.__name__}: {error!r}")
+
+    return call
+
+
 class Proxycore:
     """Close the gaps of mitmproxy's core that a filtering, caching proxy cannot live with."""
 
@@ -70,10 +84,11 @@ class Proxycore:
     def __init__(self) -> None:
         self._selfloop = selfloop.SelfLoop()
         self._running = False
+        self._strategy_before: str | None = None
+        self._warned: set[str] = set()
 
     def load(self, loader: Loader) -> None:
-        """Declare the options; whoever was unloaded before is back."""
-        unloaded.FENCE.uninstall()
+        """Declare the options."""
         settings.declare(loader)
         loader.add_option(
             "forebay_lazy",
@@ -98,20 +113,31 @@ class Proxycore:
 
     def configure(self, updated: set[str]) -> None:
         """Validate the options and put the guards in place."""
+        # Not in load: mitmproxy takes a script into its chain only after all of
+        # its addons were loaded, and configures it then.
+        unloaded.FENCE.uninstall()
         if not updated & _OPTIONS:
             return
         try:
-            own_rules = settings.home() / "rules" / "blocklists"
-            own_rules.mkdir(mode=0o700, parents=True, exist_ok=True)  # to be watched
+            for folder in (settings.home() / "rules", settings.user_rules() / "blocklists"):
+                settings.writable_folder("forebay_home", folder)  # to be watched
             lazy = settings.one_of("forebay_lazy", ("auto", "on", "off"))
             ports = serverfirst.parse_ports(ctx.options.forebay_server_first_ports)
-            if lazy != "off" and ctx.options.connection_strategy != "lazy":
-                ctx.options.update(connection_strategy="lazy")
+            self._set_strategy("lazy" if lazy != "off" else None)
             serverfirst.set_ports(ports if lazy == "auto" else frozenset())
             for guard in GUARDS:
                 self._put_in_place(guard)
         except ForebayError as error:
             settings.reject(error, running=self._running)
+
+    def _set_strategy(self, strategy: str | None) -> None:
+        """Set ``connection_strategy``, or with None what it was before ours."""
+        if strategy is None:
+            strategy, self._strategy_before = self._strategy_before, None
+        elif self._strategy_before is None:
+            self._strategy_before = ctx.options.connection_strategy
+        if strategy is not None and ctx.options.connection_strategy != strategy:
+            ctx.options.update(connection_strategy=strategy)
 
     def _put_in_place(self, guard: Guard) -> None:
         try:
@@ -142,6 +168,7 @@ class Proxycore:
         for guard in reversed(GUARDS):
             if guard.patch is not None:
                 guard.patch.uninstall()
+        self._set_strategy(None)
         if self._running and ctx.options.blocklist and not ctx.master.should_exit.is_set():
             self._running = False
             with contextlib.suppress(CoreMismatchError):  # nothing of ours fits this core
@@ -151,31 +178,44 @@ class Proxycore:
         """See ``segments``."""
         segments.next_layer(nextlayer)
 
+    @_survives
     def server_connect(self, data: server_hooks.ServerConnectionHookData) -> None:
         """See ``selfloop``."""
         server = ctx.master.addons.get("proxyserver")
         listening = [(str(address[0]), int(address[1])) for address in server.listen_addrs()]
         self._selfloop.server_connect(data, listening)
 
+    @_survives
     def server_connected(self, data: server_hooks.ServerConnectionHookData) -> None:
         """See ``selfloop``."""
         self._selfloop.server_connected(data)
 
+    @_survives
     def server_disconnected(self, data: server_hooks.ServerConnectionHookData) -> None:
         """See ``selfloop``."""
         self._selfloop.server_disconnected(data)
 
+    @_survives
     def http_connect(self, flow: http.HTTPFlow) -> None:
         """Begin the outcome, and refuse a request that came back to us."""
         self._begin(flow)
 
+    @_survives
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         """Begin the outcome, drop fields for this hop, refuse a request that came back to us."""
+        if not flow.live:
+            return  # loaded from a file: a record, not traffic
         self._begin(flow)
         hopbyhop.clean_request(
             flow.request,
             next_hop_is_proxy=isinstance(flow.client_conn.proxy_mode, UpstreamMode),
         )
+
+    def warn_once(self, cause: str) -> None:
+        """Warn that a guard failed, and go on."""
+        if cause not in self._warned and len(self._warned) < 100:
+            self._warned.add(cause)
+            logger.warning("proxycore: traffic goes on without a guard that failed: %s", cause)
 
     def _begin(self, flow: http.HTTPFlow) -> None:
         outcome.begin(flow)
@@ -184,20 +224,28 @@ class Proxycore:
             flow.response = selfloop.loop_detected()
             outcome.of(flow)["answer"] = "proxycore"
 
+    @_survives
     def request(self, flow: http.HTTPFlow) -> None:
         """Tell the request body's consumers that it has ended."""
         bodies.finish_request(flow)
 
+    @_survives
     def responseheaders(self, flow: http.HTTPFlow) -> None:
-        """Drop fields for this hop."""
-        if flow.response is not None:
-            hopbyhop.clean_response(flow.response)
-            hopbyhop.uncode_for_http10(flow)
+        """Drop fields for this hop, and the body of an answer to HEAD."""
+        if flow.response is None or not flow.live:
+            return
+        hopbyhop.clean_response(flow.response)
+        hopbyhop.uncode_for_http10(flow)
+        if flow.request.data.method == b"HEAD" and flow.response.raw_content:
+            # The core would send it; Content-Length stays (RFC 9110 §9.3.2).
+            flow.response.data.content = b""
 
+    @_survives
     def response(self, flow: http.HTTPFlow) -> None:
         """Tell the response body's consumers that it has ended."""
         bodies.finish_response(flow)
 
+    @_survives
     def error(self, flow: http.HTTPFlow) -> None:
         """Tell the consumers of both bodies that nothing more will come."""
         bodies.break_off(flow)

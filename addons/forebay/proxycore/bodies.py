@@ -100,25 +100,28 @@ def finish_request(flow: http.HTTPFlow) -> None:
     """End the request's body; in the hook ``request``."""
     bodies = _of(flow)
     content = flow.request.raw_content
-    if flow.response is not None and content is None:
+    if flow.response is not None and content is None and not flow.request.stream:
         # Answered at the head: the upload is being discarded unseen.
         bodies.upload_discarded = True
         bodies.request.break_off()
         return
     bodies.request.complete(content)
-    capture = bodies.request.capture
-    if capture is not None and content is None:
-        flow.request.data.content = capture.whole()
+    _show(flow.request, bodies.request)
 
 
 def finish_response(flow: http.HTTPFlow) -> None:
     """End the response's body; in the hook ``response``."""
     assert flow.response is not None
     body = _of(flow).response
-    content = flow.response.raw_content
-    body.complete(content)
-    if body.capture is not None and content is None:
-        flow.response.data.content = body.capture.whole()
+    body.complete(flow.response.raw_content)
+    _show(flow.response, body)
+
+
+def _show(message: http.Message, body: Body) -> None:
+    """Give those who look at *message* what was captured of its body."""
+    capture, body.capture = body.capture, None
+    if capture is not None and message.raw_content is None:
+        message.data.content = capture.whole()
 
 
 def break_off(flow: http.HTTPFlow) -> None:
@@ -182,6 +185,9 @@ class Bodies:
         response.stream = self._plan(response, _of(flow).response, length)
 
     def _plan(self, message: http.Message, body: Body, length: int | None) -> bool | Body:
+        if callable(message.stream) and not isinstance(message.stream, Body):
+            body.inner = message.stream  # another script's; it sees what it would have seen
+            return body
         if length is not None and length <= BUFFER_BYTES:
             return False
         wanted = audience.present()
@@ -193,8 +199,6 @@ class Bodies:
                     return False
                 body.capture = Capture(self._view_bytes)
                 body.consumers.append(body.capture)
-        if callable(message.stream):  # another script's; it sees what it would have seen
-            body.inner = message.stream
         return body
 
 

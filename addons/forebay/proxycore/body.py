@@ -74,7 +74,7 @@ class Body:
                 consumer.end()
             except Exception as error:
                 logger.warning("body: %s failed at the end: %s", type(consumer).__name__, error)
-        self.consumers.clear()
+        self._let_go()
 
     def break_off(self) -> None:
         """Finish a message that will not be completed."""
@@ -83,7 +83,11 @@ class Body:
         self.finished = True
         for consumer in self.consumers:
             _abort(consumer)
+        self._let_go()
+
+    def _let_go(self) -> None:
         self.consumers.clear()
+        self.inner = None  # it may hold the flow that we are held by
 
 
 def _abort(consumer: BodyConsumer) -> None:

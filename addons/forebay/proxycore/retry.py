@@ -79,7 +79,7 @@ def _may_retry(stream: HttpStream, event: RequestProtocolError | ResponseProtoco
         and stream.client_state == stream.state_done
         and flow.response is None
         and flow.error is None
-        and not flow.request.stream
+        and flow.request.raw_content is not None  # not streamed away
         and flow.request.data.method in IDEMPOTENT  # .method is upper-cased
         and _requests.get(flow.server_conn, 0) > 1
         and not outcome.of(flow).get("retried")

@@ -31,7 +31,12 @@ def _wait_for_request_headers(
         self: HttpStream, event: RequestHeaders
     ) -> layer.CommandGenerator[None]:
         yield from original(self, event)
-        if self.client_state == self.state_errored and self.flow.error is None:
+        # A refused CONNECT is errored too, but has its response and its hook.
+        if (
+            self.client_state == self.state_errored
+            and self.flow.error is None
+            and self.flow.response is None
+        ):
             self.flow.error = flow.Error(MESSAGE)
             self.flow.live = False
             yield HttpErrorHook(self.flow)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+from mitmproxy import http
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.layers.http import (
     ErrorCode,
@@ -30,6 +31,8 @@ def _refuse_request(
     def state_wait_for_request_headers(
         self: HttpStream, event: RequestHeaders
     ) -> layer.CommandGenerator[None]:
+        self.flow = http.HTTPFlow(self.context.client, self.context.server)
+        self.flow.request = event.request
         self.client_state = self.server_state = self.state_errored
         yield SendHttp(
             ResponseProtocolError(self.stream_id, MESSAGE, ErrorCode.CONNECT_FAILED),

@@ -21,6 +21,8 @@ from mitmproxy.addonmanager import AddonManager
 
 from forebay.proxycore.patch import CoreMismatchError, check_version
 
+_CHANGES = (addonmanager.LoadHook, hooks.ConfigureHook, hooks.RunningHook, hooks.DoneHook)
+
 type Listener = Callable[..., Any]
 
 
@@ -90,7 +92,8 @@ class TableAddonManager(AddonManager):
 
     def invoke_addon_sync(self, addon: Any, event: hooks.Hook) -> None:
         """Call one addon, as happens when it is configured, begins to run or ends."""
-        self.listeners.clear()
+        if isinstance(event, _CHANGES):  # every line of the log comes this way too
+            self.listeners.clear()
         super().invoke_addon_sync(addon, event)
 
 
