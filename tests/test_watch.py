@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from forebay import watch
 from forebay.watch import Watcher
 
 DEADLINE_S = 20
@@ -46,8 +47,8 @@ def test_an_edit_is_noticed(tmp_path):
 
 
 def test_a_single_file_is_watched_through_its_replacement(tmp_path):
-    """Editors write another file and rename it; its neighbours are of no interest."""
-    rules, beside = tmp_path / "rules.txt", tmp_path / "noise.log"
+    """Editors write another file and rename it."""
+    rules = tmp_path / "rules.txt"
     rules.write_text("old", encoding="utf-8")
     seen: list[str] = []
     noticed = asyncio.Event()
@@ -62,7 +63,6 @@ def test_a_single_file_is_watched_through_its_replacement(tmp_path):
         try:
             async with asyncio.timeout(DEADLINE_S):
                 while not noticed.is_set():
-                    beside.write_text("noise", encoding="utf-8")
                     fresh = tmp_path / "rules.txt.new"
                     fresh.write_text("new", encoding="utf-8")
                     fresh.rename(rules)
@@ -76,6 +76,15 @@ def test_a_single_file_is_watched_through_its_replacement(tmp_path):
     asyncio.run(run())
 
     assert set(seen) == {"new"}
+
+
+def test_the_neighbours_of_a_file_are_of_no_interest(tmp_path):
+    """They lie in the folder through which it is watched."""
+    rules = tmp_path / "rules.txt"
+
+    assert watch.only({rules})(None, str(rules))
+    assert not watch.only({rules})(None, str(tmp_path / "noise.log"))
+    assert watch.only(None)(None, str(tmp_path / "noise.log"))
 
 
 def test_watching_survives_a_reader_that_raises(tmp_path, caplog):

@@ -14,6 +14,11 @@ from pathlib import Path
 logger = logging.getLogger(__name__)
 
 
+def only(files: set[Path] | None) -> Callable[[object, str], bool]:
+    """Return a filter of changes: those of *files*, or with None all."""
+    return lambda _, path: files is None or Path(path) in files
+
+
 class Watcher:
     """Await *changed* after anything below one of *folders* was written.
 
@@ -55,12 +60,9 @@ class Watcher:
         # Imported late: it costs start-up time and nothing waits for it.
         from watchfiles import awatch
 
-        def wanted(_: object, path: str) -> bool:
-            return files is None or Path(path) in files
-
         try:
             async for _ in awatch(
-                *folders, watch_filter=wanted, debounce=200, step=50, recursive=files is None
+                *folders, watch_filter=only(files), debounce=200, step=50, recursive=files is None
             ):
                 try:
                     await self._changed()
