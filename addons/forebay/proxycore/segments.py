@@ -1,9 +1,9 @@
 """Wait for enough bytes before deciding what a connection speaks.
 
-mitmproxy decides on the first TCP segment.  One of fewer than three bytes, or
-a method without its space, becomes a raw tunnel: no TLS interception, no
-request, no filter, for a hostile client as for an honest slow one.  So does an
-HTTP request that begins with an empty line (RFC 9112 §2.2 tells servers to
+mitmproxy decides on the first TCP segment.  One that ends within the request
+line or within the first three bytes of a ClientHello becomes a raw tunnel: no
+TLS interception, no request, no filter, for a hostile client as for an honest
+slow one.  So does an HTTP request that begins with an empty line (RFC 9112 §2.2 tells servers to
 skip it) or whose method is not made of letters.
 """
 
@@ -33,7 +33,7 @@ _REQUEST_LINE = re.compile(_TOKEN + rb" [^\r\n]* HTTP/[0-9]\.[0-9]\r?\n")
 def needs_more(data: bytes) -> bool:
     """Return whether *data*, the first bytes of a client, may yet become TLS or HTTP.
 
-    >>> needs_more(b"GE"), needs_more(bytes([0x16, 3])), needs_more(b"GET / HT")
+    >>> needs_more(b"GE"), needs_more(bytes([0x16, 3])), needs_more(b"SSH-2.0-x" + bytes([13, 10]))
     (True, True, False)
     """
     if data[:1] == b"\x16":
@@ -43,13 +43,8 @@ def needs_more(data: bytes) -> bool:
         return len(data) <= METHOD_LIMIT_BYTES
     if _PARTIAL_METHOD.fullmatch(text):
         return len(text) <= METHOD_LIMIT_BYTES
-    # The core takes a word of letters and a space for HTTP already; for any
-    # other token only the end of the line can tell.
-    return (
-        not (text[:3].isalpha() and text is data)
-        and _PARTIAL_LINE.fullmatch(text) is not None
-        and len(text) <= LINE_LIMIT_BYTES
-    )
+    # The core takes a word and a space for HTTP only when the line has ended.
+    return _PARTIAL_LINE.fullmatch(text) is not None and len(text) <= LINE_LIMIT_BYTES
 
 
 def is_request(data: bytes) -> bool:
