@@ -206,6 +206,49 @@ def test_an_http2_client_that_does_not_read_costs_little(start_proxy, authority)
     assert grown["bare"] > grown["forebay"] + 20
 
 
+def test_a_stream_that_is_not_read_holds_up_no_other(start_proxy, authority):
+    """Over one HTTP/2 connection to a client, and one to the origin (RFC 9113 §5.2)."""
+    import h2.config
+    import h2.connection
+    import h2.events
+
+    def handle(seen):
+        return Reply(pieces=pieces(100 * MB)) if seen.target == "/big" else ok(seen)
+
+    proxy = start_proxy()
+    with Origin(handle, tls=authority.context()) as origin:
+        trust = ssl.create_default_context(cafile=str(proxy.ca))
+        trust.set_alpn_protocols(["h2"])
+        with socket.create_connection(("127.0.0.1", proxy.port), timeout=20) as plain:
+            plain.sendall(f"CONNECT localhost:{origin.port} HTTP/1.1\r\n\r\n".encode())
+            plain.recv(1000)
+            with trust.wrap_socket(plain, server_hostname="localhost") as client:
+                connection = h2.connection.H2Connection(h2.config.H2Configuration())
+                connection.initiate_connection()
+                connection.increment_flow_control_window(2**24)  # of the connection, not the stream
+                for stream, path in ((1, "/big"), (3, "/small")):
+                    connection.send_headers(
+                        stream,
+                        [
+                            (":method", "GET"),
+                            (":scheme", "https"),
+                            (":path", path),
+                            (":authority", f"localhost:{origin.port}"),
+                        ],
+                        end_stream=True,
+                    )
+                    client.sendall(connection.data_to_send())
+                    received = {}
+                    while received.get(stream, 0) < (65535 if stream == 1 else 1):
+                        for event in connection.receive_data(client.recv(65536)):
+                            if isinstance(event, h2.events.DataReceived):
+                                received.setdefault(event.stream_id, 0)
+                                received[event.stream_id] += len(event.data)
+
+    assert origin.targets() == ["/big", "/small"]
+    assert origin.connections == 1
+
+
 def test_a_client_that_vanishes_frees_the_origin(start_proxy, client_of):
     """And the next client is served."""
     proxy = start_proxy()
