@@ -20,12 +20,15 @@ class Log:
         self.tctx = tctx
         self.addon = addon
         self.path = path
+        self.alive: list[mflow.Flow] = []
+        """Flows under way, which mitmproxy's layers would hold."""
 
     def begin(self, flow: mflow.Flow) -> mflow.Flow:
         """The flow's client connects, and proxycore begins the attempt."""
         flow.client_conn.timestamp_end = None
         self.addon.client_connected(flow.client_conn)
         outcome.begin(flow)
+        self.alive.append(flow)
         return flow
 
     def leave(self, flow: mflow.Flow) -> None:

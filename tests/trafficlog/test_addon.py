@@ -443,6 +443,7 @@ def tunnel_under_way_at_the_end(log):
     log.addon.http_connect(outer)
     accepted(outer)
     flow = within(outer, tflow.ttcpflow())
+    log.alive.append(flow)
     log.addon.tcp_start(flow)
     return {"kind": "tunnel", "error.type": "shutdown"}
 
