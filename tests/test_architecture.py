@@ -14,7 +14,7 @@ PACKAGE = ROOT / "addons" / "forebay"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 POLICY_MODULES = {
-    ".": "addresses errors names schema yamltree",
+    ".": "addresses endtoend errors names schema yamltree",
     "blocklist": "answer matcher parse rule verdict",
     "rewrite": "actions charsets fields match parse patterns regexes rule",
     "cache": "breaker cache_status dates decision directives entry freshness headers key "

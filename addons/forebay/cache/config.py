@@ -73,7 +73,8 @@ def read() -> Config | None:
     A folder that cannot be used costs the disk, not the cache.
 
     Raises:
-        ForebayError: when an option has a bad value, or a newer Forebay wrote the folder.
+        ForebayError: when an option has a bad value, ``forebay_home`` cannot be
+            used, or a newer Forebay wrote the folder.
     """
     set_cookie = SetCookie(
         settings.one_of("cache_set_cookie", tuple(choice.value for choice in SetCookie))
@@ -93,12 +94,12 @@ def read() -> Config | None:
 
 
 def _folder() -> Path | None:
+    if ctx.options.cache_dir:
+        option, folder = "cache_dir", settings.path("cache_dir", ctx.options.cache_dir)
+    else:
+        option, folder = "forebay_home", settings.home() / "cache"
     try:
-        if ctx.options.cache_dir:
-            folder = Path(ctx.options.cache_dir).expanduser()
-            settings.writable_folder("cache_dir", folder)
-        else:
-            folder = settings.writable_folder("forebay_home", settings.home() / "cache")
+        settings.writable_folder(option, folder)
     except ForebayError as error:
         logger.warning("%s; caching in memory", error)
         return None

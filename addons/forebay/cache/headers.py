@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-type Fields = tuple[tuple[bytes, bytes], ...]
+from forebay.endtoend import PROTECTED
+from forebay.endtoend import Fields as Fields
 
 _HOP_BY_HOP = frozenset(
     {
@@ -20,23 +21,6 @@ _HOP_BY_HOP = frozenset(
         b"proxy-authenticate",
         b"proxy-authentication-info",
         b"proxy-authorization",
-    }
-)
-# No sender may name these in Connection (RFC 9110 §7.6.1): dropping one would
-# change for whom, for how long or as what the response is good.
-_PROTECTED = frozenset(
-    {
-        b"age",
-        b"cache-control",
-        b"content-encoding",
-        b"content-length",
-        b"content-type",
-        b"date",
-        b"etag",
-        b"expires",
-        b"last-modified",
-        b"set-cookie",
-        b"vary",
     }
 )
 _CONTROL = re.compile(rb"[\r\n\0]")
@@ -109,5 +93,5 @@ def end_to_end(head: Head) -> Fields:
     """Return the fields that may be stored: not those for one hop only (§3.1)."""
     named = {
         option.lower() for line in head.lines(b"connection") for option in members(line)
-    } - _PROTECTED
+    } - PROTECTED
     return without(head.fields, _HOP_BY_HOP | named)
