@@ -14,12 +14,12 @@ PACKAGE = ROOT / "addons" / "forebay"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 POLICY_MODULES = {
-    ".": "addresses endtoend errors names schema yamltree",
+    ".": "addresses endtoend errors names schema secret yamltree",
     "blocklist": "answer matcher parse rule verdict",
     "rewrite": "actions charsets fields match parse patterns regexes rule",
     "cache": "breaker cache_status dates decision directives entry freshness headers key "
     "storable validation vary",
-    "trafficlog": "backlog failure parts record redact secret",
+    "trafficlog": "backlog failure parts record redact",
 }
 """What decides."""
 OTHER_MODULES = {

@@ -62,6 +62,8 @@ class CacheAddon:
         except ForebayError as error:
             settings.reject(error, running=self._running)
             return
+        if new == self._config and (new is None) == (self._store is None):
+            return  # a refused value was rolled back: what is in memory stays
         before = self._store
         if updated & config.STORE_OPTIONS:
             self._store = None if new is None else self._new_store(new)

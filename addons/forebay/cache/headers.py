@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from forebay.endtoend import PROTECTED
-from forebay.endtoend import Fields as Fields
+from forebay.endtoend import Fields as Fields  # noqa: PLC0414  (for the whole folder)
 
 _HOP_BY_HOP = frozenset(
     {

@@ -38,8 +38,8 @@ def _wait_for_request_headers(
             and self.flow.response is None
         ):
             self.flow.error = flow.Error(MESSAGE)
-            self.flow.live = False
             yield HttpErrorHook(self.flow)
+            self.flow.live = False
 
     return state_wait_for_request_headers
 

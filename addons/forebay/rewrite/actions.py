@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from forebay.rewrite.fields import REFUSED, SECRET
+from forebay.rewrite.fields import REFUSED
 from forebay.rewrite.match import Head
 from forebay.rewrite.rule import Operation, Phase, Rule, Verb
+from forebay.secret import FIELDS, is_secret
 
 LONGEST_SHOWN = 200
 
@@ -121,7 +122,8 @@ def _shown(fields: Fields, key: bytes) -> str | None:
     values = _values(fields, key)
     if not values:
         return None
-    if key in SECRET:
+    name = key.decode("latin-1")
+    if name in FIELDS or is_secret(name):
         return "REDACTED"
     text = b", ".join(values).decode("latin-1")
     return text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + "…"

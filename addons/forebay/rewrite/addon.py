@@ -54,7 +54,7 @@ class Editor:
         head = Head(
             hosts(flow),
             flow.request.path.partition("?")[0],
-            flow.request.method,
+            flow.request.data.method.decode("utf-8", "surrogateescape"),  # .method is upper-cased
             response.status_code if response else None,
         )
         fields, applied = rewrite(
@@ -210,6 +210,8 @@ class RewriteResponsesAddon:
         """Edit the head, before it may leave ahead of a streamed body."""
         if not self._editor.rules.response or flow.response is None or flow.error:
             return
+        if not flow.live:
+            return  # loaded from a file: a record, not traffic
         if outcome.answered_by(flow) in OWN_ANSWERS:
             return
         self._editor.edit(flow, flow.response, Phase.RESPONSE)

@@ -22,8 +22,6 @@ REFUSED = {
     b"upgrade": _CONNECTION,
     b"host": "it must agree with the URL; an action that rewrites the URL is to come",
 }
-# Their values are secrets and reach no log.
-SECRET = frozenset({b"authorization", b"cookie", b"proxy-authorization", b"set-cookie"})
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch  # RFC 9110 §5.6.2
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]").search  # a tab is allowed (§5.5)

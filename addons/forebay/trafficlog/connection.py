@@ -139,7 +139,7 @@ def _of_connect(connect: http.HTTPFlow | None, started_s: float, ended_s: float)
     return {
         "timestamp": parts.time_of(request.timestamp_start),
         "duration_s": parts.span(request.timestamp_start, ended_s),
-        "method": request.method,
+        "method": request.data.method.decode("utf-8", "backslashreplace"),
         "status": None if connect.response is None else connect.response.status_code,
         "server_address": request.host,
         "server_port": request.port,

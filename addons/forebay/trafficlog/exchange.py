@@ -78,14 +78,14 @@ def of_http(
     if error is not None and len(error) > parts.MESSAGE_CHARS:
         truncated.append("error.message")
 
-    method = request.method
+    method = request.data.method.decode("utf-8", "backslashreplace")  # .method is upper-cased
     host = request.host
     port = request.port
     named_host, user_agent = named(request)
     if user_agent is not None and len(user_agent) > parts.USER_AGENT_CHARS:
         truncated.append("user_agent.original")
     full = path = query = scheme = None
-    is_connect = method == "CONNECT"
+    is_connect = request.method == "CONNECT"
     if not is_connect:
         scheme = request.scheme or None
         target = request.path

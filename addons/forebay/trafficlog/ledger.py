@@ -100,17 +100,20 @@ class Ledger:
     def begin_exchange(self, flow: http.HTTPFlow) -> None:
         """Note an HTTP exchange."""
         self.tell(flow)
-        self._open[flow] = _EXCHANGE
+        if flow.live:
+            self._open[flow] = _EXCHANGE
 
     def begin_query(self, flow: dns.DNSFlow) -> None:
         """Note a DNS query; a client that repeats one does so in the same flow."""
         self.tell(flow)
-        self._recorder.begin(flow)
-        self._open[flow] = Attempt("dns")
+        if flow.live:
+            self._recorder.begin(flow)
+            self._open[flow] = Attempt("dns")
 
     def begin_counting(self, flow: mflow.Flow, kind: str, connect: http.HTTPFlow | None) -> None:
         """Note a flow whose messages are counted."""
-        self._open[flow] = Attempt(kind, Traffic(), connect)
+        if flow.live:
+            self._open[flow] = Attempt(kind, Traffic(), connect)
 
     def count(self, flow: mflow.Flow, content: bytes, *, from_client: bool) -> None:
         """Count a message."""
@@ -121,6 +124,8 @@ class Ledger:
     def finish(self, flow: mflow.Flow, ending: Ending | None = None) -> None:
         """Record an attempt that has ended."""
         attempt = self._open.pop(flow, None)
+        if attempt is None and not flow.live:
+            return  # loaded from a file: a record, not traffic
         failures = self._failures(flow.client_conn)
         match flow:
             case http.HTTPFlow():

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from forebay.trafficlog.secret import FIELDS, decoded, is_secret
+from forebay.secret import FIELDS, decoded, is_secret
 
 MASK = "REDACTED"
 USERINFO = "REDACTED:REDACTED@"

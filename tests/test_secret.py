@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forebay.trafficlog.secret import decoded, is_secret
+from forebay.secret import decoded, is_secret
 
 
 @pytest.mark.parametrize(
