@@ -304,8 +304,10 @@ def test_a_server_that_speaks_first_is_heard(start_proxy, mode):
                 assert client.recv(10)[:2] == b"\x05\x00"
             else:
                 client.sendall(f"CONNECT 127.0.0.1:{origin.port} HTTP/1.1\r\n\r\n".encode())
-                assert b" 200 " in client.recv(100)
-            assert client.recv(100) == b"220 mail.example ESMTP\r\n"
+            heard = b""  # the greeting may come with the answer to CONNECT
+            while not heard.endswith(b"220 mail.example ESMTP\r\n"):
+                heard += client.recv(100)
+            assert mode == "socks5" or b" 200 " in heard
             client.sendall(b"EHLO me\r\n")
             assert client.recv(100) == b"EHLO me\r\n"
 

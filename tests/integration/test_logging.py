@@ -108,8 +108,9 @@ def test_every_way_to_end_is_one_record(start_proxy, client_of, authority, tmp_p
                 ws.recv(10)
         with socket.create_connection(("127.0.0.1", proxy.port), timeout=20) as through:
             through.sendall(f"CONNECT 127.0.0.1:{tunnel.port} HTTP/1.1\r\n\r\n".encode())
-            through.recv(100)
-            assert through.recv(100) == b"hello\r\n"
+            heard = b""
+            while not heard.endswith(b"hello\r\n"):
+                heard += through.recv(100)
             through.sendall(b"\x01raw")
             assert through.recv(100) == b"\x01raw"
         subprocess.run(
@@ -168,6 +169,64 @@ def test_no_secret_is_written(start_proxy, client_of):
     assert "q=kept" in text
     assert [secret for secret in SECRETS if secret in text] == []
     assert "aHVudGVyMg" not in text
+
+
+def test_no_secret_of_a_rewrite_rule_is_written(start_proxy, client_of, tmp_path):
+    """Neither what a rule removes nor what it sets."""
+    rules = tmp_path / "home" / "rules" / "rewrite.yaml"
+    rules.parent.mkdir(parents=True)
+    rules.write_text(
+        "rules:\n  - request: {remove: [X-Api-Key], set: {X-Vault-Token: s3t-by-rule}}\n",
+        encoding="utf-8",
+    )
+    proxy = start_proxy()
+    with Origin() as origin:
+        client_of(proxy).get(origin.url("/a"), headers={"X-Api-Key": "given-by-client"})
+        assert origin.seen[0].header("x-vault-token") == "s3t-by-rule"
+    (record,) = proxy.records()
+
+    changes = {change["field"]: change for change in record["forebay.rewrite"][0]["changes"]}
+    assert changes["X-Api-Key"]["before"] == changes["X-Vault-Token"]["after"] == "REDACTED"
+    assert "s3t-by-rule" not in str(record)
+    assert "given-by-client" not in str(record)
+
+
+def test_methods_are_as_sent(start_proxy, tmp_path):
+    """They are case-sensitive (RFC 9110 §9.1)."""
+    rules = tmp_path / "home" / "rules" / "rewrite.yaml"
+    rules.parent.mkdir(parents=True)
+    rules.write_text(
+        "rules:\n  - {match: {method: GET}, request: {set: {X-Ruled: a}}}\n"
+        "  - {match: {method: purge}, request: {set: {X-Ruled: b}}}\n",
+        encoding="utf-8",
+    )
+    proxy = start_proxy()
+    with Origin() as origin:
+        for method in ("GET", "get", "purge"):
+            target = f"127.0.0.1:{origin.port}"
+            raw(proxy, f"{method} http://{target}/ HTTP/1.1\r\nHost: {target}\r\n\r\n".encode())
+    records = proxy.records()
+
+    assert [seen.header("x-ruled") for seen in origin.seen] == ["a", None, "b"]
+    assert [record["http.request.method"] for record in records] == ["GET", "get", "purge"]
+
+
+def test_a_retried_request_says_so(start_proxy, client_of):
+    """Once in the log, twice at the origin's door."""
+    proxy = start_proxy()
+    first_on = {}
+
+    def handle(seen):
+        if first_on.setdefault(seen.connection, seen.target) != seen.target:
+            return Reply(raw=b"", reset=True)
+        return ok(seen)
+
+    with Origin(handle) as origin:
+        client = client_of(proxy)
+        for turn in range(2):
+            assert client.get(origin.url(f"/{turn}")).status_code == 200
+
+    assert [record["forebay.retried"] for record in proxy.records()] == [None, True]
 
 
 def test_the_log_is_private_and_pure_ascii(start_proxy, client_of):

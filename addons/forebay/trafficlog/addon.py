@@ -54,6 +54,10 @@ class TrafficlogAddon:
     def load(self, loader: Loader) -> None:
         """Declare the options."""
         settings.declare(loader)
+        # One count for each process: the script may be loaded again in it.
+        self._recorder.numbers = vars(loader.master).setdefault(
+            "forebay_record_numbers", self._recorder.numbers
+        )
         loader.add_option("trafficlog", bool, True, "Write one line of JSON for each exchange.")
         loader.add_option(
             "trafficlog_file",

@@ -148,6 +148,7 @@ def of_http(
         server_connection_id=None if server_started_s is None else server.id,
         flow_id=flow.id,
         attempt=notes.get("attempt"),
+        retried=notes.get("retried"),
         block=parts.verdict(notes, "block"),
         rewrite=parts.verdict(notes, "rewrite"),
         cache=parts.verdict(notes, "cache"),

@@ -52,6 +52,7 @@ _NAMES = {
     "server_connection_id": "forebay.server.connection.id",
     "flow_id": "forebay.flow.id",
     "attempt": "forebay.attempt",
+    "retried": "forebay.retried",
     "answered_by": "forebay.answered_by",
     "block": "forebay.block",
     "rewrite": "forebay.rewrite",
@@ -110,6 +111,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename=_NAMES)
         server_connection_id: the connection to the server, when one was made.
         flow_id: mitmproxy's id of the flow.
         attempt: from 1; a replayed flow keeps its id and is a new attempt.
+        retried: whether the request was sent once more, after a stale connection.
         answered_by: ``origin``, or which addon of ours (or ``replay``) answered.
         block: verdict of the blocklist.
         rewrite: the rewrite rules that applied.
@@ -156,6 +158,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename=_NAMES)
     server_connection_id: str | None = None
     flow_id: str | None = None
     attempt: int | None = None
+    retried: bool | None = None
     block: Verdict | None = None
     rewrite: list[Any] | None = None
     cache: Verdict | None = None

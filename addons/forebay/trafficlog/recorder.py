@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Concatenate
 
@@ -30,8 +30,8 @@ class Recorder:
     """Hands records to the writer, while there is one."""
 
     def __init__(self) -> None:
-        # Ours, not the writer's: the file may change, the numbers go on.
-        self._numbers = itertools.count(1)
+        # Not the writer's: the file may change, the numbers go on.
+        self.numbers: Iterator[int] = itertools.count(1)
         self._writer: Writer | None = None
         self._wanted: Path | None = None
         self._warned: set[tuple[str, int]] = set()
@@ -93,7 +93,7 @@ class Recorder:
         """Record what *make* returns, which is given the record's number first."""
         if self._writer is None:
             return
-        seq = next(self._numbers)
+        seq = next(self.numbers)
         try:
             self._writer.put(make(seq, *args, **kwargs))
         except Exception as error:
