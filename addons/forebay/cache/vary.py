@@ -8,6 +8,8 @@ which keys to try.
 
 from __future__ import annotations
 
+import re
+
 from forebay.cache.headers import Head, members
 from forebay.cache.key import digest
 
@@ -17,6 +19,7 @@ type Names = tuple[bytes, ...]
 type Values = tuple[tuple[bytes, bytes | None], ...]
 """What a request said in the fields of a Vary; None for an absent field."""
 
+_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9a-z-]+").fullmatch
 MAX_NAMES = 16
 MAX_NAME_SETS = 8
 MAX_VALUES_BYTES = 16 * 1024
@@ -27,7 +30,8 @@ _NO_LISTS = frozenset({b"authorization", b"cookie", b"referer", b"user-agent"})
 def names(head: Head) -> Names | None:
     """Return the names that a response varies on, or None when no request matches it.
 
-    That is so for ``*`` in any member, and for a list longer than ``MAX_NAMES``.
+    That is so for ``*`` in any member, for one that is no field name (whatever
+    it was meant to say), and for a list longer than ``MAX_NAMES``.
 
     >>> names(Head([(b"Vary", b"Accept-Language, accept")]))
     (b'accept', b'accept-language')
@@ -37,7 +41,7 @@ def names(head: Head) -> Names | None:
     if b"vary" not in head:
         return ()
     found = {member.lower() for line in head.lines(b"vary") for member in members(line)}
-    if b"*" in found or len(found) > MAX_NAMES:
+    if b"*" in found or len(found) > MAX_NAMES or not all(map(_NAME, found)):
         return None
     return tuple(sorted(found))
 
