@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -78,3 +79,14 @@ def test_any_bytes_are_text_or_one_error(tmp_path_factory, data):
         assert found.startswith(f"{file}:")
         assert "\n" not in found
     assert isinstance(found, str)
+
+
+def test_a_pipe_or_device_is_said_and_not_waited_for(tmp_path):
+    """Reading one may never end."""
+    pipe = tmp_path / "rewrite.yaml"
+    os.mkfifo(pipe)
+
+    with pytest.raises(
+        ForebayError, match=r"cannot read .*rewrite.yaml: expected a file, found a d"
+    ):
+        rulefile.read(pipe)

@@ -31,6 +31,8 @@ def read(path: Path) -> str:
     Raises:
         ForebayError: when it is no readable file of UTF-8 text, or too large.
     """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise ForebayError(f"cannot read {path}: expected a file, found a device or a pipe")
     try:
         with path.open("rb") as file:
             data = file.read(LIMIT_BYTES + 1)

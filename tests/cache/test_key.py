@@ -139,3 +139,33 @@ class TestBypass:
     def test_a_body_without_any_announcement(self):
         """HTTP/2 needs none."""
         assert reason(has_body=True) == "request with a body"
+
+
+@pytest.mark.parametrize(
+    ("host", "said", "expected"),
+    [
+        ("a.example", "A.Example", None),
+        ("a.example", "a.example.", "names disagree"),
+        ("127.0.0.1", "127.0.0.1", None),
+        ("127.0.0.1", "127.1", "names disagree"),
+        ("127.0.0.1", "[::ffff:127.0.0.1]", "names disagree"),
+        ("::1", "[::1]", None),
+    ],
+)
+def test_an_odd_spelling_of_the_host_is_not_shared(host, said, expected):
+    """An origin may answer it otherwise, for all who use the usual one."""
+    asked = bypass_reason(
+        target(host=host), head(host=said), authority="", sni=None, has_body=False
+    )
+
+    assert asked == expected
+
+
+@pytest.mark.parametrize("name", ["X-HTTP-Method-Override", "X-Forwarded-Host", "X-Original-URL"])
+def test_what_overrides_the_key_is_not_shared(name):
+    """The origin may obey it in place of the request line or the Host field."""
+    given_head = Head([(b"Host", b"a.example"), (name.encode(), b"DELETE")])
+
+    asked = bypass_reason(target(), given_head, authority="", sni=None, has_body=False)
+
+    assert asked == "override of method, host or path"

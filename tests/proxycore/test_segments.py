@@ -133,6 +133,22 @@ def test_a_split_client_hello_is_not_tunnelled(opts):
     assert TCPLayer not in with_guard
 
 
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        pytest.param((b"GET /" + b"a" * 16_500, b" HTTP/1.1\r\nHost: h\r\n\r\n"), id="a long line"),
+        pytest.param((b"\r\n" * 20, REQUEST), id="many empty lines"),
+        pytest.param((b"X-GET / HTTP/1.1 \r\nHost: h\r\n\r\n",), id="a space at its end"),
+        pytest.param((b"X-GET / http/1.1\r\nHost: h\r\n\r\n",), id="a version in small letters"),
+    ],
+)
+def test_what_we_do_not_wait_for_is_no_tunnel_either(opts, pieces):
+    """It is left to the core's reader, which answers or refuses it."""
+    chosen, _ = layers_chosen(opts, *pieces, guarded=True)
+
+    assert chosen == [HttpLayer]
+
+
 @pytest.mark.parametrize("data", [b"SSH-2.0-x\r\n", b"\x00\x01\x02\x03", b"1 nonsense\r\n"])
 def test_other_protocols_are_still_tunnelled(opts, data):
     """They are not HTTP, whatever the guard thinks."""

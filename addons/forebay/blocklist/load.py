@@ -68,6 +68,10 @@ def load(places: Places) -> RuleSet:
         if path in counts:
             continue
         report = _Report(path)
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise ForebayError(
+                f"{option}: cannot read {path}: expected a file, found a device or a pipe"
+            )
         try:
             with path.open("rb") as file:
                 counts[path] = _fill(matcher, path, file, report)

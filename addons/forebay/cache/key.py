@@ -30,6 +30,20 @@ _CLIENT_CONDITIONALS = (
 )
 
 
+# Frameworks obey these in place of what the key is made of.
+_OVERRIDES = (
+    b"x-http-method-override",
+    b"x-http-method",
+    b"x-method-override",
+    b"x-forwarded-host",
+    b"x-forwarded-server",
+    b"x-host",
+    b"x-original-host",
+    b"x-original-url",
+    b"x-rewrite-url",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """Where a request goes, as it will be sent.
@@ -85,6 +99,8 @@ def bypass_reason(
         return "range"
     if any(name in head for name in _CLIENT_CONDITIONALS):
         return "conditional request"
+    if any(name in head for name in _OVERRIDES):
+        return "override of method, host or path"
     hosts = head.lines(b"host")
     if len(hosts) > 1:
         return "several Host fields"
@@ -111,7 +127,9 @@ def _agrees(target: Target, authority: str) -> bool:
     return port == target.port and _same_host(found["host"], target.host)
 
 
-def _same_host(one: str, other: str) -> bool:
-    if len(one) > _LONGEST_HOST or len(other) > _LONGEST_HOST:
+def _same_host(said: str, target: str) -> bool:
+    """Return whether *said*, which the origin sees, is the target's host as usually spelt."""
+    if len(said) > _LONGEST_HOST or len(target) > _LONGEST_HOST:
         return False  # no host name is that long, and canonical() looks at the end only
-    return one == other or canonical(one) == canonical(other)
+    bare = said.lower().removeprefix("[").removesuffix("]")
+    return canonical(bare) == bare == canonical(target)

@@ -27,7 +27,7 @@ LINE_LIMIT_BYTES = 16 * 1024
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _PARTIAL_METHOD = re.compile(_TOKEN)
 _PARTIAL_LINE = re.compile(_TOKEN + rb" [^\r\n]*\r?")
-_REQUEST_LINE = re.compile(_TOKEN + rb" [^\r\n]* HTTP/[0-9]\.[0-9]\r?\n")
+_REQUEST_LINE = re.compile(_TOKEN + rb" [^\r\n]* HTTP/[0-9]\.[0-9][ \t]*\r?\n", re.IGNORECASE)
 
 
 def needs_more(data: bytes) -> bool:
@@ -48,12 +48,18 @@ def needs_more(data: bytes) -> bool:
 
 
 def is_request(data: bytes) -> bool:
-    """Return whether *data* begins with a whole HTTP/1 request line, empty lines skipped.
+    """Return whether *data* begins with an HTTP/1 request line, empty lines skipped.
+
+    One that is longer than we wait for counts too, and so do empty lines alone
+    of that length: whatever comes of them, it must not be a raw tunnel.
 
     >>> is_request(bytes([13, 10]) + b"M-SEARCH * HTTP/1.1" + bytes([13, 10]))
     True
     """
-    return _REQUEST_LINE.match(data.lstrip(b"\r\n")) is not None
+    text = data.lstrip(b"\r\n")
+    if not text or _PARTIAL_LINE.fullmatch(text):
+        return not needs_more(data)
+    return _REQUEST_LINE.match(text) is not None
 
 
 def next_layer(nextlayer: layer.NextLayer) -> None:
@@ -75,7 +81,9 @@ def next_layer(nextlayer: layer.NextLayer) -> None:
     if needs_more(data):
         raise exceptions.AddonHalt
     inside_a_tunnel = len(nextlayer.context.layers) > 1
-    if inside_a_tunnel and not data[:3].isalpha() and is_request(data):
+    # What begins with letters and has a whole line the core decides rightly.
+    core_knows = data[:3].isalpha() and b"\n" in data
+    if inside_a_tunnel and not core_knows and is_request(data):
         _skip_empty_lines(nextlayer)
         nextlayer.layer = HttpLayer(nextlayer.context, HTTPMode.transparent)
 
