@@ -54,3 +54,15 @@ def test_any_name_has_an_answer(name):
 def test_encoding_is_undone_three_times_at_most():
     assert decoded("%252541") == "A"
     assert decoded("%25252541") == "%41"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "auth_code", "verification_code", "security_code", "passcode", "auth_key", "authkey",
+        "subscription-key", "Ocp-Apim-Subscription-Key", "app_key", "license_key", "mfa", "cvv", "tok",
+        "X-JWT-Assertion", "X-Auth", "X-Session", "X-Sid", "X-Client-Cert", "SSL-Client-Cert",
+    ],
+)  # fmt: skip
+def test_common_names_of_secrets(name):
+    assert is_secret(name)

@@ -17,6 +17,8 @@ from urllib.parse import unquote
 _NAMES = frozenset(
     {"assertion", "auth", "bearer", "clientassertion", "code", "codeverifier", "cookie"}
     | {"devicecode", "hmac", "idtokenhint", "jwt", "key", "otp", "pass", "phpsessid", "pin"}
+    | {"appkey", "cvv", "licensekey", "mfa", "securitycode", "tok", "verificationcode"}
+    | {"sslclientcert", "xauth", "xclientcert", "xjwtassertion", "xsession", "xsid"}
     | {"pwd", "samlrequest", "samlresponse", "session", "sid", "sig", "ticket", "totp"}
 )
 _ENDINGS = (
@@ -25,6 +27,10 @@ _ENDINGS = (
     "password",
     "passwd",
     "passphrase",
+    "passcode",
+    "authcode",
+    "authkey",
+    "subscriptionkey",
     "signature",
     "apikey",
     "accesskey",
