@@ -12,13 +12,15 @@ from forebay.rewrite.addon import RewriteAddon
 from forebay.trafficlog.addon import TrafficlogAddon
 from forebay.turbo.addon import Turbo
 
+blocklist = BlocklistAddon()
 rewrite = RewriteAddon()
 
 addons = [
     Proxycore(),  # first: a flow must be in order before anybody decides about it
-    BlocklistAddon(),  # before all that answers or edits: nothing may change what is judged
+    blocklist,  # before all that answers or edits: nothing may change what is judged
     rewrite,  # requests, before the cache: the store is keyed by what the origin would see
     CacheAddon(),  # before the responses are edited: it stores what the origin sent
+    blocklist.responses,  # after the cache: hits may lead round the proxy, too
     rewrite.responses,  # after the cache: edits what the client sees, hits included
     TrafficlogAddon(),  # after all that decides: its record holds every verdict
     Bodies(),  # after all that wants a body: who wants what is known, streaming is decided

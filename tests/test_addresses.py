@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import sys
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forebay.addresses import ipv4, ipv6
+from forebay.addresses import ipv4, ipv6, loopback
 
 
 class TestIPv4:
@@ -82,6 +83,44 @@ class TestIPv6:
         address = ipaddress.IPv6Address(number)
 
         assert ipv6(address.exploded.upper()) == ipv6(str(address))
+
+
+class TestLoopback:
+    @pytest.mark.parametrize(
+        ("given", "expected"),
+        [
+            ("0.0.0.0", ("127.0.0.1", "localhost")),
+            ("::", ("::1", "127.0.0.1", "localhost")),
+            ("127.0.0.2", ("127.0.0.1",)),
+            ("127.255.255.254", ("127.0.0.1",)),
+        ],
+    )
+    def test_what_reaches_the_machine_itself_has_the_usual_names(self, given, expected):
+        assert loopback(given) == expected
+
+    @pytest.mark.parametrize(
+        "given",
+        [
+            *["127.0.0.1", "::1", "localhost", "", "0.0.0.1", "128.0.0.1", "192.0.2.1"],
+            *["127.example", "127.0.0.1.example", "127.1"],
+            pytest.param("::7f00:1", id="IPv4-compatible"),
+            pytest.param("64:ff9b::7f00:1", id="NAT64"),
+            pytest.param("2002:7f00:1::", id="6to4"),
+        ],
+    )
+    def test_what_does_not_or_is_usual_has_no_others(self, given):
+        assert loopback(given) == ()
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="others have one loopback address")
+    @pytest.mark.parametrize("address", ["0.0.0.0", "127.0.0.2", "127.255.255.254"])
+    def test_they_are_reached_where_this_says(self, address):
+        """A server on all addresses answers on each of them."""
+        with socket.create_server(("0.0.0.0", 0)) as server:
+            port = server.getsockname()[1]
+            with socket.create_connection((address, port), timeout=20) as client:
+                found = client.getpeername()[0]
+
+        assert found == address or found in loopback(address)
 
 
 @given(st.text(max_size=40) | st.text("0123456789abcdefx.:%", max_size=30))

@@ -14,8 +14,9 @@ PACKAGE = ROOT / "addons" / "forebay"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 POLICY_MODULES = {
-    ".": "addresses endtoend errors names schema secret yamltree",
-    "blocklist": "answer matcher parse rule verdict",
+    ".": "addresses charsets endtoend errors names regexes schema secret yamltree",
+    "blocklist": "altsvc answer domains expiry expression facts index judge matcher options parse "
+    "pattern policies policyfile request resource rule stubs verdict",
     "rewrite": "actions charsets fields match parse patterns regexes rule",
     "cache": "breaker cache_status dates decision directives entry freshness headers key "
     "storable validation vary",
@@ -23,8 +24,8 @@ POLICY_MODULES = {
 }
 """What decides."""
 OTHER_MODULES = {
-    ".": "announce outcome rulefile settings watch",
-    "blocklist": "addon asked current load",
+    ".": "announce outcome regularfile rulefile settings shipped watch",
+    "blocklist": "addon asked catalog current download load sources transfer updates",
     "rewrite": "addon load",
     "cache": "addon answer collector config database disk folder intake lookup notices pending plan ram "
     "rawdisk store variants",

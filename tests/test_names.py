@@ -198,11 +198,101 @@ class TestEveryName:
 
         assert names == ("a.example", "b.example")
 
-    def test_an_endless_host_field_is_one_name(self):
-        value = "a," * LONGEST + "b.example"
+    @pytest.mark.parametrize(
+        ("value", "first"),
+        [
+            ("a," * LONGEST + "b.example", "a"),
+            (", a.example;" + "b" * LONGEST, "a.example"),
+            ("a.example:" + "0" * LONGEST + "80", "a.example"),
+        ],
+    )
+    def test_an_endless_host_field_is_its_end_and_its_first_name(self, value, first):
         names = every_name(target="", host_fields=[value], authority="", sni=None, connect=None)
 
-        assert names == (value[-LONGEST:],)
+        assert names == (value[-LONGEST:], first)
+
+    def test_an_endless_name_is_its_end_and_what_is_before_junk(self):
+        value = "a.example\0" + "b" * LONGEST
+        names = every_name(target=value, host_fields=[], authority="", sni=None, connect=None)
+
+        assert names == (value[-LONGEST:], "a.example")
+        assert every_name(
+            target="b" * 2 * LONGEST, host_fields=[], authority="", sni=None, connect=None
+        ) == ("b" * LONGEST,)
+
+    @pytest.mark.parametrize(
+        ("given", "expected"),
+        [
+            *[(f"a.example{c}x", (f"a.example{c}x", "a.example")) for c in ";\0\"'<>^`{|}\\,\x7f"],
+            ("a.example\tx", ("a.example\tx", "a.example")),
+            ("A.Example.;x", ("a.example.;x", "a.example")),
+            ("a.example%00.b.example", ("a.example\0.b.example", "a.example")),
+            ("a.example%2500.b", ("a.example%2500.b", "a.example")),
+            ("a.example%2fb", ("a.example/b", "a.example")),
+            ("a.example%3a80", ("a.example:80", "a.example")),
+            ("127.1%00", ("127.1\0", "127.0.0.1")),
+            ("::1;x", ("::1;x", "::1")),
+            pytest.param(
+                "a.example>\u0338", ("a.xn--example-2z0d", "a.example"), id="taken in by a mapping"
+            ),
+            pytest.param("a.example\uff1bx", ("a.example;x", "a.example"), id="made by a mapping"),
+            ("a.example%5cb", ("a.example\\b", "a.example")),
+            (";a.example", (";a.example",)),
+            pytest.param("a\udcff.example", (r"a\udcff.example",), id="undecodable"),
+        ],
+    )
+    def test_a_name_counts_as_what_is_before_junk_too(self, given, expected):
+        names = every_name(target=given, host_fields=[], authority="", sni=None, connect=None)
+
+        assert names == expected
+
+    @pytest.mark.parametrize(
+        ("value", "expected"),
+        [
+            ("a.example;b:80", ("a.example;b", "a.example")),
+            ('a.example"@b.example', ("b.example", "a.example")),
+            ("a.example:80;@b.example", ("b.example", "a.example")),
+            ("u@a.example\\@b.example", ("a.example",)),
+            ("[::1]\0:80", ("::1",)),
+        ],
+    )
+    def test_in_a_field_junk_comes_before_user_information(self, value, expected):
+        names = every_name(target="", host_fields=[value], authority="", sni=None, connect=None)
+
+        assert names == expected
+
+    @pytest.mark.parametrize(
+        ("given", "first"),
+        [
+            *[("0.0.0.0", "0.0.0.0"), ("0", "0.0.0.0"), ("0x0.0", "0.0.0.0")],
+            *[("[::ffff:0.0.0.0]", "0.0.0.0"), ("0.0.0.0;x", "0.0.0.0;x")],
+            *[("::", "::"), ("[::]", "::"), ("0:0::0", "::")],
+        ],
+    )
+    def test_the_unspecified_address_counts_as_loopback(self, given, first):
+        """A connection to it ends at the machine itself."""
+        names = every_name(target=given, host_fields=[], authority="", sni=None, connect=None)
+
+        assert names[0] == first
+        assert {"127.0.0.1", "localhost"} < set(names)
+        assert ("::1" in names) is (first == "::")
+        assert canonical(given) == first
+
+    @given(
+        st.sampled_from(["ads.example", "LOCALHOST", "127.1", "bücher.example"]),
+        st.sampled_from([*map(chr, range(32)), *"\x7f;\"'<>^`{|}\\"]),
+        st.text(max_size=30)
+        | st.text("a@:/%;[]\u0338\udcff", max_size=20)
+        | st.just("x" * LONGEST),
+        st.sampled_from(["target", "host_fields", "authority", "sni", "connect"]),
+    )
+    @example("ads.example", ">", "\u0338", "target")
+    def test_whatever_follows_junk_the_name_before_it_is_there(self, name, junk, rest, place):
+        fields = {"target": "", "host_fields": [], "authority": "", "sni": None, "connect": None}
+        value = name + junk + rest
+        fields[place] = [value] if place == "host_fields" else value
+
+        assert canonical(name) in every_name(**fields)
 
     def test_no_name_is_an_empty_tuple(self):
         assert every_name(target="", host_fields=[""], authority="", sni="", connect="") == ()

@@ -8,6 +8,11 @@ from __future__ import annotations
 import ipaddress
 import re
 
+# A connection to the unspecified address ends at the machine itself (Linux, BSD).
+_SELF = {
+    "0.0.0.0": ("127.0.0.1", "localhost"),
+    "::": ("::1", "127.0.0.1", "localhost"),
+}
 _NUMBERS = re.compile(r"(?:(?:0x[0-9a-f]+|[0-9]+)\.){0,3}(?:0x[0-9a-f]+|[0-9]+)").fullmatch
 
 
@@ -53,6 +58,21 @@ def ipv4(text: str) -> str | None:
     if last >> room:
         return None
     return str(ipaddress.IPv4Address(value << room | last))
+
+
+def loopback(address: str) -> tuple[str, ...]:
+    """Return under what other loopback names a connection to *address* might as well be made.
+
+    *address* is canonical.  All of 127.0.0.0/8 is the machine itself (RFC 1122
+    §3.2.1.3).  IPv6 forms other than IPv4-mapped that hold an IPv4 address
+    (IPv4-compatible, NAT64, 6to4) are not delivered to it.
+
+    >>> loopback("0.0.0.0"), loopback("127.0.0.2"), loopback("192.0.2.1")
+    (('127.0.0.1', 'localhost'), ('127.0.0.1',), ())
+    """
+    if address.startswith("127.") and address != "127.0.0.1" and ipv4(address) == address:
+        return ("127.0.0.1",)
+    return _SELF.get(address, ())
 
 
 def _number(text: str) -> int:

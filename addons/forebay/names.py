@@ -18,7 +18,7 @@ from urllib.parse import unquote
 
 import idna
 
-from forebay.addresses import ipv4, ipv6
+from forebay.addresses import ipv4, ipv6, loopback
 
 # A DNS name has 253 characters, 759 when each is percent-encoded.  What is as
 # long as this reaches no host; only its end matters, for rules on a subtree.
@@ -27,6 +27,10 @@ LONGEST = 1024
 # Lower-case ASCII whose last label begins with no digit is canonical as it is.
 _PLAIN = re.compile(r"(?:[a-z0-9_-]+\.)*[a-z_-][a-z0-9_-]*").fullmatch
 _SEPARATORS = re.compile(r"[,\s]+")
+# No host name holds one of these; some servers, and C with its NUL, read what is before it.
+_JUNK = re.compile(r"[\x00-\x20\x7f-\x9f\"',;<>\\^`{|}]")
+# Nor, once canonical, one of these; the backslash may be that of a byte that was undecodable.
+_END = re.compile(r"[\x00-\x20\x7f-\x9f\"',;<>^`{|}#%/?]|\\(?!udc[89a-f][0-9a-f])")
 _AFTER_AUTHORITY = re.compile(r"[/?#\\]")
 _SPACE = " \t\r\n\f\v"
 
@@ -105,6 +109,10 @@ def every_name(
 ) -> tuple[str, ...]:
     """Return each canonical name once, in the order of the parameters.
 
+    After a name come those that it may be taken for: what is before the first
+    character that no host name holds, and of an address that is the machine
+    itself the usual loopback names.
+
     Args:
         target: the host to which the request goes.
         host_fields: the values of all Host fields; several may be joined in one by commas.
@@ -115,29 +123,74 @@ def every_name(
     >>> every_name(target="A.example", host_fields=["a.example, b.example:80"],
     ...            authority="", sni="a.example.", connect=None)
     ('a.example', 'b.example')
+    >>> every_name(target="a.example;b", host_fields=[], authority="", sni=None, connect="0")
+    ('a.example;b', 'a.example', '0.0.0.0', '127.0.0.1', 'localhost')
     """
-    found = {canonical(target): None}
+    found = dict(_of_host(target))
     for field in host_fields:
         found.update(_in_field(field))
     if authority:
         found.update(_in_field(authority))
     if sni:
-        found[canonical(sni)] = None
+        found.update(_of_host(sni))
     if connect:
-        found[canonical(connect)] = None
+        found.update(_of_host(connect))
     found.pop("", None)
     return tuple(found)
 
 
 def _in_field(value: str) -> dict[str, None]:
-    # Beyond any server's limit for a field there is nothing to be taken apart.
-    return _in_short_field(value) if len(value) < LONGEST else {canonical(value): None}
+    if len(value) < LONGEST:
+        return _in_short_field(value)
+    # Not all is taken apart, for that takes long: the end, and where a server begins to read.
+    first = _SEPARATORS.split(value.lstrip("," + _SPACE), maxsplit=1)[0]
+    return {canonical(value): None} | _in_piece(first)
 
 
 @lru_cache(maxsize=4096)
 def _in_short_field(value: str) -> dict[str, None]:
-    pieces = _SEPARATORS.split(value)
-    return {canonical(split_authority(piece)[0]): None for piece in pieces if piece}
+    found: dict[str, None] = {}
+    for piece in _SEPARATORS.split(value):
+        if piece:
+            found.update(_in_piece(piece))
+    return found
+
+
+def _in_piece(piece: str) -> dict[str, None]:
+    names = _of_host(split_authority(piece)[0])
+    junk = _JUNK.search(piece)
+    if junk is None:
+        return names
+    # It may stand before the @ that ends the user information.
+    return names | _of_host(split_authority(piece[: junk.start()])[0])
+
+
+def _of_host(host: str) -> dict[str, None]:
+    return _of_short_host(host) if len(host) < LONGEST else _taken_for(host)
+
+
+@lru_cache(maxsize=4096)
+def _of_short_host(host: str) -> dict[str, None]:
+    return {host: None} if _PLAIN(host) else _taken_for(host)
+
+
+def _taken_for(host: str) -> dict[str, None]:
+    found: dict[str, None] = {}
+    # Both as it is and in its one form: a mapping may make such a character, or take it in.
+    for text in (host, _JUNK.split(host, maxsplit=1)[0]):
+        name = canonical(text)
+        while name not in found:
+            found[name] = None
+            found.update(dict.fromkeys(loopback(name)))
+            name = canonical(_before_end(name))
+    return found
+
+
+def _before_end(name: str) -> str:
+    start = _END.split(name, maxsplit=1)[0]
+    if start == name and ":" in name and not ipv6(name):
+        return name.partition(":")[0]
+    return start
 
 
 def _lowered(text: str) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from forebay import schema
 from forebay.errors import ForebayError, RuleError
+from forebay.regularfile import open_regular
 
 # ruamel.yaml takes 5 to 15 s for each megabyte, and a hand-written rule has
 # about 100 bytes.
@@ -31,10 +32,8 @@ def read(path: Path) -> str:
     Raises:
         ForebayError: when it is no readable file of UTF-8 text, or too large.
     """
-    if path.exists() and not (path.is_file() or path.is_dir()):
-        raise ForebayError(f"cannot read {path}: expected a file, found a device or a pipe")
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             data = file.read(LIMIT_BYTES + 1)
     except OSError as error:
         raise ForebayError(f"cannot read {path}: {error.strerror}") from None

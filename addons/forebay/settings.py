@@ -13,7 +13,7 @@ from mitmproxy import ctx, exceptions
 from mitmproxy.addonmanager import Loader
 from mitmproxy.utils import human
 
-import forebay
+from forebay import shipped
 from forebay.errors import ForebayError
 
 logger = logging.getLogger(__name__)
@@ -94,9 +94,7 @@ def shipped_rules() -> Path:
         if not folder.is_dir():
             raise ForebayError(f"forebay_rules: expected a folder, found nothing at {folder}")
         return folder
-    package = Path(forebay.__file__).parent
-    inside = package / "rules"  # an installed wheel
-    return inside if inside.is_dir() else package.parents[1] / "rules"  # a checkout
+    return shipped.rules_folder()
 
 
 def user_rules() -> Path:

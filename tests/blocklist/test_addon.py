@@ -8,6 +8,9 @@ import logging
 import pytest
 from mitmproxy import exceptions, flow, http
 from mitmproxy.addons.proxyserver import Proxyserver
+from mitmproxy.proxy import layer
+from mitmproxy.proxy.context import Context
+from mitmproxy.proxy.events import DataReceived
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from mitmproxy.test import taddons, tflow
 
@@ -58,6 +61,7 @@ def request_flow(
     if client is not None:
         flow.client_conn = client
     flow.request.data.host = target
+    flow.request.data.port = 80
     flow.request.data.authority = authority.encode()
     flow.request.headers.fields = ((b"Host", (host or target).encode()),)
     flow.client_conn.sni = sni
@@ -120,7 +124,9 @@ class TestRequest:
             "list": "own",
             "path": str(proxy.list),
             "line": 1,
+            "group": None,
             "exception": None,
+            "policy": None,
             "reason": "x.ads.example lies below ads.example",
         }
 
@@ -246,8 +252,8 @@ class TestClosed:
 
     @pytest.fixture
     def broken(self, proxy):
-        """Rules that raise on every decision: a line of a list that is not there."""
-        proxy.addon._current.rules.matcher._sources.clear()
+        """Rules that raise on every decision."""
+        proxy.addon._current.rules.lists.matcher._blocks = None
         return proxy
 
     def test_an_exception_refuses_the_request(self, broken, caplog):
@@ -257,7 +263,7 @@ class TestClosed:
         assert outcome.answered_by(flows[0]) == "blocklist"
         assert outcome.of(flows[0])["block"]["reason"] == "the blocklist failed on this request"
         assert [record.levelno for record in caplog.records] == [logging.WARNING]
-        assert "IndexError" in caplog.text
+        assert "AttributeError" in caplog.text
 
     def test_an_exception_refuses_the_tunnel(self, broken):
         assert broken.connect(target="ads.example").response.status_code == 403
@@ -358,12 +364,273 @@ class TestOptions:
             proxy.addon.running()
             with caplog.at_level(logging.INFO, "forebay"):
                 proxy.set(blocklist_files=[str(extra)])
+                # Read beside the traffic, which goes by the rules before.
+                assert proxy.request(target="ads.example").response.status_code == 403
+                await asyncio.gather(*proxy.addon._tasks)
             proxy.addon.done()
 
         asyncio.run(run())
 
         assert proxy.request(target="extra.example").response.status_code == 403
-        assert "blocklist: 4 rules from 2 lists" in caplog.messages
+        assert "blocklist: 4 rules from 2 lists (reloaded)" in caplog.messages
+
+    def test_lists_that_are_no_longer_asked_for_go(self, proxy):
+        extra = proxy.folder / "extra.txt"
+        extra.write_text("extra.example")
+        proxy.set(blocklist_files=[str(extra)])
+
+        async def run() -> None:
+            proxy.addon.running()
+            proxy.set(blocklist_files=[])
+            await asyncio.gather(*proxy.addon._tasks)
+            proxy.addon.done()
+
+        asyncio.run(run())
+
+        assert proxy.request(target="extra.example").response is None
+
+    def test_switched_on_while_running_it_blocks_once_the_lists_are_read(self, proxy):
+        proxy.set(blocklist=False)
+
+        async def run() -> None:
+            proxy.addon.running()
+            proxy.set(blocklist=True)
+            await asyncio.gather(*proxy.addon._tasks)
+            proxy.addon.done()
+
+        asyncio.run(run())
+
+        assert proxy.request(target="ads.example").response.status_code == 403
+
+
+class TestDns:
+    @staticmethod
+    def ask(proxy, name):
+        flow = tflow.tdnsflow()
+        flow.request.questions[0].name = name
+        proxy.addon.dns_request(flow)
+        return flow
+
+    def test_a_listed_name_does_not_exist(self, proxy):
+        flow = self.ask(proxy, "X.Ads.Example.")
+
+        assert flow.response.response_code == 3
+        assert outcome.of(flow)["block"]["line"] == 1
+
+    @pytest.mark.parametrize("name", ["good.example", "ok.ads.example", ""])
+    def test_others_are_asked_for(self, proxy, name):
+        assert self.ask(proxy, name).response is None
+
+    def test_without_rules_none_exists(self, proxy):
+        proxy.addon._current.drop()
+
+        assert self.ask(proxy, "good.example").response.response_code == 3
+
+    def test_on_a_failure_none_exists(self, proxy, monkeypatch):
+        monkeypatch.setattr(proxy.addon, "_decide", None)
+
+        assert self.ask(proxy, "good.example").response.response_code == 3
+
+
+class TestPause:
+    def test_nothing_is_blocked_until_it_ends(self, proxy):
+        proxy.tctx.master.commands.execute("forebay.pause 2")
+        assert proxy.request(target="ads.example").response is None
+        assert proxy.dial("ads.example") is None
+
+        proxy.tctx.master.commands.execute("forebay.pause 0")
+        assert proxy.request(target="ads.example").response.status_code == 403
+
+    def test_it_ends_by_itself(self, tmp_path):
+        now = [1000.0]
+        addon = BlocklistAddon(clock=lambda: now[0])
+        with taddons.context(Proxyserver()) as tctx:
+            tctx.master.addons.add(addon)
+            proxy = Proxy(tctx, addon, tmp_path)
+            proxy.list.parent.mkdir(parents=True)
+            proxy.list.write_text(RULES)
+            proxy.set(forebay_home=str(tmp_path / "home"), connection_strategy="lazy")
+            addon.pause(1)
+
+            now[0] += 59.9
+            assert proxy.request(target="ads.example").response is None
+            now[0] += 0.1
+            assert proxy.request(target="ads.example").response.status_code == 403
+
+    def test_a_negative_one_is_refused(self, proxy):
+        with pytest.raises(exceptions.CommandError, match="expected minutes from 0, found -1"):
+            proxy.addon.pause(-1)
+
+
+class TestRules:
+    """Rules that ask for more than a host."""
+
+    @pytest.fixture
+    def rules(self, proxy):
+        proxy.list.write_text(
+            "||mixed.example^$~script\n||ads.example^\n@@||ads.example/ok/\n/banner/*$image\n"
+        )
+        asyncio.run(proxy.addon._reload())
+        return proxy
+
+    @staticmethod
+    def ask(proxy, host, path, dest="", client=None):
+        flow = request_flow(target=host, client=client)
+        flow.request.path = path
+        if dest:
+            flow.request.headers["sec-fetch-dest"] = dest
+        proxy.addon.requestheaders(flow)
+        return flow
+
+    def test_path_and_type_count(self, rules):
+        assert self.ask(rules, "x.example", "/banner/1", "image").response.status_code == 200
+        assert self.ask(rules, "x.example", "/banner/1", "script").response is None
+        assert self.ask(rules, "ads.example", "/ok/1").response is None
+        assert self.ask(rules, "ads.example", "/1").response.status_code == 403
+
+    @pytest.mark.parametrize("connect", ["page", "refuse"])
+    def test_a_tunnel_is_left_to_its_requests_when_they_may_be_allowed(self, rules, connect):
+        rules.set(blocklist_connect=connect)
+        tunnel = rules.connect(target="ads.example")
+
+        assert tunnel.response is None
+        inside = self.ask(rules, "ads.example", "/ok/1", client=tunnel.client_conn)
+        assert inside.response is None
+
+    def test_the_fence_lets_through_what_was_allowed(self, rules):
+        """By its name alone it would be refused."""
+        assert rules.dial("ads.example") is not None
+        allowed = self.ask(rules, "ads.example", "/ok/1")
+        assert rules.dial("ads.example", allowed.client_conn) is None
+        script = self.ask(rules, "mixed.example", "/1", "script")
+        assert rules.dial("mixed.example", script.client_conn) is None
+        assert rules.dial("mixed.example", allowed.client_conn) is not None
+
+    def test_eager_connections_are_refused_only_when_no_request_can_be_allowed(self, rules):
+        rules.set(connection_strategy="eager")
+
+        assert rules.dial("ads.example") is None
+        assert rules.dial("mixed.example") is None
+
+    def test_a_tunnel_that_is_not_decrypted_is_judged_by_its_name(self, rules):
+        rules.set(ignore_hosts=["."])
+
+        assert rules.connect(target="ads.example").response.status_code == 403
+
+    def test_dropping_closes_the_connection(self, rules):
+        rules.set(blocklist_answer="drop")
+        flow = self.ask(rules, "ads.example", "/1")
+
+        assert flow.response is None
+        assert flow.error.msg == flow.error.KILLED_MESSAGE
+        assert outcome.of(flow)["block"]["line"] == 2
+
+    def test_a_preflight_is_answered_without_length(self, rules):
+        flow = request_flow(target="ads.example")
+        flow.request.data.method = b"OPTIONS"
+        flow.request.headers["origin"] = "https://page.example"
+        flow.request.headers["access-control-request-method"] = "PUT"
+        flow.request.headers["sec-fetch-dest"] = "empty"
+
+        rules.addon.requestheaders(flow)
+
+        assert flow.response.status_code == 204
+        assert "content-length" not in flow.response.headers
+
+
+class TestPolicies:
+    @pytest.fixture
+    def policies(self, proxy):
+        (proxy.list.parent.parent / "policies.yaml").write_text(
+            "policies:\n"
+            "  - {id: free, users: [anna], mode: off}\n"
+            "  - {id: far, clients: [10.0.0.0/8], answer: drop}\n"
+        )
+        asyncio.run(proxy.addon._reload())
+        return proxy
+
+    def test_the_user_counts_at_the_fence_too(self, policies):
+        flow = request_flow(target="ads.example")
+        flow.metadata["proxyauth"] = ("anna", "x")
+        policies.addon.requestheaders(flow)
+
+        assert flow.response is None
+        assert outcome.of(flow)["block"]["policy"] == "free (policies.yaml:2)"
+        assert policies.dial("ads.example", flow.client_conn) is None
+        assert policies.dial("ads.example") is not None
+
+    def test_the_answer_may_be_to_drop(self, policies):
+        client = tflow.tclient_conn()
+        client.peername = ("10.1.2.3", 1)
+
+        assert policies.request(target="ads.example", client=client).error is not None
+        assert policies.request(target="ads.example").response.status_code == 403
+
+
+class TestResponses:
+    @pytest.mark.parametrize(
+        ("options", "kept"),
+        [
+            ({}, None),
+            ({"blocklist_alt_svc": False}, 'h3=":443"'),
+            ({"blocklist": False}, 'h3=":443"'),
+        ],
+        ids=str,
+    )
+    def test_alternatives_that_lead_round_the_proxy_are_dropped(self, proxy, options, kept):
+        proxy.set(**options)
+        flow = tflow.tflow(resp=True)
+        flow.response.headers["alt-svc"] = 'h3=":443"'
+
+        proxy.addon.responses.responseheaders(flow)
+
+        assert flow.response.headers.get("alt-svc") == kept
+
+
+class TestTunnels:
+    """Connections that are not intercepted; the client has sent its first bytes."""
+
+    @staticmethod
+    def ask(proxy, data):
+        proxy.set(ignore_hosts=["."])
+        flow = tflow.ttcpflow()
+        context = Context(flow.client_conn, proxy.tctx.options)
+        context.server = flow.server_conn
+        question = layer.NextLayer(context)
+        question.events.append(DataReceived(context.client, data))
+        proxy.addon.next_layer(question)
+        return question.layer
+
+    def test_a_listed_name_is_refused_and_noted(self, proxy):
+        refused = self.ask(proxy, b"GET / HTTP/1.1\r\nHost: x.ads.example\r\n\r\n")
+
+        assert outcome.of(refused.flow)["block"]["rule"] == "||ads.example^"
+
+    @pytest.mark.parametrize(
+        "data", [b"\x00\x01", b"GET / HTTP/1.1\r\nHost: ok.ads.example\r\n\r\n"]
+    )
+    def test_other_names_and_no_names_are_left_to_mitmproxy(self, proxy, data):
+        assert self.ask(proxy, data) is None
+
+    def test_a_message_that_is_not_complete_is_waited_for(self, proxy):
+        """Which is no failure."""
+        with pytest.raises(exceptions.AddonHalt):
+            self.ask(proxy, b"GET / HTTP/1.1\r\n")
+
+    def test_names_that_cannot_be_read_are_refused(self, proxy):
+        refused = self.ask(proxy, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+
+        assert "HTTP/2 without TLS" in outcome.of(refused.flow)["block"]["reason"]
+
+    def test_without_rules_all_are_refused(self, proxy):
+        proxy.addon._current.drop()
+
+        assert self.ask(proxy, b"GET / HTTP/1.1\r\nHost: x.example\r\n\r\n") is not None
+
+    def test_switched_off_it_leaves_all_alone(self, proxy):
+        proxy.set(blocklist=False)
+
+        assert self.ask(proxy, b"PRI * HTTP/2.0\r\n\r\n") is None
 
 
 class TestReload:

@@ -9,7 +9,16 @@ from mitmproxy.proxy import mode_specs
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from mitmproxy.test import taddons, tflow
 
-from forebay.blocklist.asked import is_intercepted, names_dialled, names_of
+from forebay.blocklist.asked import (
+    address_of,
+    is_decrypted,
+    names_dialled,
+    names_of,
+    requests_of,
+    requests_unseen,
+    user_of,
+)
+from forebay.blocklist.facts import Facts
 
 
 def flow_with(**given) -> http.HTTPFlow:
@@ -81,11 +90,81 @@ class TestNamesDialled:
         assert names_dialled(self.data(address=None)) == ()
 
 
+def facts(type_="other", **given) -> Facts:
+    return Facts(type=type_, **given)
+
+
+class TestRequestsOf:
+    @staticmethod
+    def urls(given, names=("a.example",), type_="other", **fields) -> list[str]:
+        flow = flow_with(**given)
+        flow.request.data.port = given.get("port", 80)
+        flow.request.data.scheme = given.get("scheme", b"http")
+        return [request.cased for request in requests_of(flow, names, facts(type_, **fields))]
+
+    @pytest.mark.parametrize(
+        ("given", "url"),
+        [
+            ({"path": b"/x?Y=1"}, "http://a.example/x?Y=1"),
+            ({"path": b"/x", "port": 8080}, "http://a.example:8080/x"),
+            ({"path": b"/x", "port": 443, "scheme": b"https"}, "https://a.example/x"),
+            ({"path": b"/\xff"}, "http://a.example/\udcff"),
+            ({"path": b"http://b.example/y?z"}, "http://a.example/y?z"),
+            ({"path": b"http://b.example"}, "http://a.example/"),
+            ({"path": b"*"}, "http://a.example/*"),
+        ],
+    )
+    def test_the_url_is_put_together_with_the_name(self, given, url):
+        assert self.urls(given) == [url]
+
+    def test_each_name_makes_one(self):
+        assert self.urls({}, ("a.example", "::1")) == ["http://a.example/", "http://[::1]/"]
+
+    def test_a_name_in_host_has_the_port_that_is_named_there(self):
+        """As behind a reverse proxy that keeps the Host field."""
+        given = {"fields": [(b"Host", b"site.example")], "port": 8080}
+
+        assert self.urls(given, ("target.example", "site.example")) == [
+            "http://target.example:8080/",
+            "http://site.example/",
+        ]
+
+    def test_a_websocket_has_its_own_scheme(self):
+        given = {"scheme": b"https", "port": 443}
+
+        assert self.urls(given, type_="websocket") == ["wss://a.example/"]
+
+    def test_a_page_is_its_own_source(self):
+        (request,) = requests_of(flow_with(), ["www.a.example"], facts("document", own_source=True))
+
+        assert request.source.name == "www.a.example"
+
+    def test_the_method_keeps_its_case(self):
+        flow = flow_with()
+        flow.request.data.method = b"get"
+
+        assert requests_of(flow, ["a.example"], facts())[0].method == "get"
+
+
+def test_when_names_are_all_that_is_known_nothing_else_is_guessed():
+    (request,) = requests_unseen(["a.example"], 443)
+
+    assert (request.cased, request.type, request.source) == ("https://a.example/", "other", None)
+
+
+def test_who_asks():
+    flow = flow_with()
+    assert user_of(flow) is None
+    flow.metadata["proxyauth"] = ("anna", "secret")
+
+    assert user_of(flow) == "anna"
+    assert address_of(flow.client_conn) == "127.0.0.1"
+
+
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
         ({}, True),
-        ({"connection_strategy": "eager"}, False),
         ({"ignore_hosts": [r"^TARGET\.example:443$"]}, False),
         ({"ignore_hosts": ["other"]}, True),
         ({"allow_hosts": ["other"]}, False),
@@ -98,6 +177,6 @@ def test_what_is_decrypted_follows_mitmproxys_options(options, expected):
     request.data.port = 443
 
     with taddons.context(Proxyserver()) as tctx:
-        tctx.options.update(**{"connection_strategy": "lazy"} | options)
+        tctx.options.update(**options)
 
-        assert is_intercepted(request) is expected
+        assert is_decrypted(request) is expected

@@ -11,6 +11,7 @@ from mitmproxy.test import taddons
 
 from forebay.blocklist.addon import BlocklistAddon
 from forebay.blocklist.current import Current
+from forebay.blocklist.request import Request
 from forebay.errors import ForebayError
 
 
@@ -42,7 +43,7 @@ def current(options):
 
 
 def is_blocked(current: Current, name: str) -> bool:
-    return current.rules.matcher.decide([name]).blocked
+    return current.rules.lists.matcher.decide(Request.of(f"http://{name}/")).blocked
 
 
 def renew(current: Current) -> None:
@@ -91,7 +92,7 @@ def test_a_folder_that_is_gone_keeps_them_too(current, options, tmp_path, caplog
 
     assert is_blocked(current, "ads.example")
     assert "kept the last good rules: forebay_rules: expected a folder" in caplog.text
-    assert current.folders() == []
+    assert current.watched() == [tmp_path / "home" / "rules"]
 
 
 def test_a_list_that_is_mended_is_put_in_force(current, lists):
@@ -147,9 +148,68 @@ def test_a_named_file_that_is_missing_is_an_error(current, options, tmp_path):
         current.build()
 
 
-def test_folders_and_named_files_are_watched(current, options, tmp_path, lists):
-    """In the order in which they are read."""
-    named = tmp_path / "a.txt"
+def test_folders_and_named_files_are_watched(current, options, tmp_path):
+    """Downloads too, which come without a word."""
+    home, named = tmp_path / "home", tmp_path / "a.txt"
     options.update(blocklist_files=[str(named)])
 
-    assert current.folders() == [tmp_path / "shipped" / "blocklists", lists, named]
+    assert current.watched() == [tmp_path / "shipped", home / "rules", home / "lists", named]
+
+
+LISTS = 'lists: [{name: remote, url: "https://lists.example/x"}]'
+
+
+class TestRemote:
+    def test_one_that_was_never_fetched_is_said_and_named_in_the_summary(
+        self, options, lists, caplog
+    ):
+        (lists.parent / "lists.yaml").write_text(LISTS)
+        current = Current()
+
+        current.put(*current.build())
+
+        assert current.rules.lists.summary() == (
+            "1 rule from 1 list (unfiltered, as never fetched: remote)"
+        )
+        assert "unfiltered, as never fetched: remote; get them by: forebay lists update" in (
+            caplog.text
+        )
+
+    def test_when_every_list_is_required_it_is_an_error(self, options, lists):
+        (lists.parent / "lists.yaml").write_text(LISTS)
+        options.update(blocklist_require_lists=True)
+
+        with pytest.raises(ForebayError, match="blocklist_require_lists: expected every list"):
+            Current().build()
+
+    def test_its_arrival_puts_it_in_force(self, options, lists, tmp_path):
+        (lists.parent / "lists.yaml").write_text(LISTS)
+        current = Current()
+        current.put(*current.build())
+        folder = tmp_path / "home" / "lists"
+        folder.mkdir()
+        (folder / "remote.txt").write_text("||remote.example^")
+
+        renew(current)
+
+        assert is_blocked(current, "remote.example")
+        assert current.rules.lists.unfiltered == ()
+
+
+def test_policies_are_part_of_the_rules(current, lists):
+    (lists.parent / "policies.yaml").write_text("policies: [{id: kids, mode: off}]")
+
+    renew(current)
+
+    assert [policy.id for policy in current.rules.policies.policies] == ["kids"]
+
+
+def test_a_broken_policy_keeps_the_last_good_rules(current, lists, caplog):
+    before = current.rules
+    (lists.parent / "policies.yaml").write_text("policies: nonsense")
+
+    renew(current)
+
+    assert current.rules is before
+    assert "kept the last good rules: " in caplog.text
+    assert "policies.yaml:1: " in caplog.text

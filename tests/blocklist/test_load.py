@@ -11,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import forebay
-from forebay.blocklist.load import Places, load, refuse_loss, stamp
+from forebay.blocklist import load as loading
+from forebay.blocklist.load import ListFile, lists_in, measure, refuse_loss, stamp
 from forebay.blocklist.parse import LONGEST_LINE
+from forebay.blocklist.request import Request
 from forebay.errors import ForebayError
 
 
@@ -23,68 +25,106 @@ def write(folder: Path, name: str, text: str | bytes) -> Path:
     return path
 
 
-class TestPlaces:
-    def test_folders_are_read_in_order_then_the_named_files(self, tmp_path):
-        shipped, own = tmp_path / "shipped", tmp_path / "own"
-        write(shipped, "b.txt", "b.example")
-        write(shipped, "a.txt", "a.example")
-        write(own, "c.txt", "c.example")
-        extra = write(tmp_path, "extra.hosts", "0.0.0.0 d.example")
+def load(*paths: Path):
+    return loading.load(tuple(ListFile(path.stem, path, in_folder=True) for path in paths))
 
-        rules = load(Places((shipped, own), (extra,)))
 
-        assert [path.name for path in rules.counts] == ["a.txt", "b.txt", "c.txt", "extra.hosts"]
-        assert rules.summary() == "4 rules from 4 lists"
-        assert rules.matcher.decide(["d.example"]).matched.path == str(extra)
+def verdict(rules, host: str):
+    return rules.matcher.decide(Request.of(f"http://{host}/"))
 
-    def test_what_ships_is_named_before_the_users_own(self, tmp_path):
-        write(tmp_path / "shipped", "x.txt", "ads.example")
-        write(tmp_path / "own", "y.txt", "ads.example")
 
-        verdict = load(Places((tmp_path / "shipped", tmp_path / "own"))).matcher.decide(
-            ["ads.example"]
-        )
+class TestLists:
+    def test_they_are_read_in_order_and_the_first_is_named(self, tmp_path):
+        first = write(tmp_path, "b.txt", "ads.example")
+        second = write(tmp_path, "a.hosts", "0.0.0.0 ads.example d.example")
 
-        assert verdict.matched.list == "x"
+        rules = load(first, second)
 
-    def test_only_text_files_in_sight_are_lists(self, tmp_path):
-        for name in ("notes.md", ".hidden.txt", "list.txt~"):
-            write(tmp_path, name, "ads.example")
-
-        assert load(Places((tmp_path,))).summary() == "0 rules from 0 lists"
-
-    def test_a_missing_folder_is_an_empty_one(self, tmp_path):
-        file = write(tmp_path, "x.txt", "ads.example")
-
-        assert load(Places((tmp_path / "none", file))).summary() == "0 rules from 0 lists"
+        assert list(rules.counts) == [first, second]
+        assert rules.summary() == "2 rules from 2 lists"
+        assert verdict(rules, "ads.example").matched.list == "b"
+        assert verdict(rules, "d.example").matched.path == str(second)
 
     def test_a_list_named_twice_is_read_once(self, tmp_path):
         path = write(tmp_path, "x.txt", "ads.example")
 
-        assert load(Places((tmp_path,), (path, path))).summary() == "1 rule from 1 list"
+        assert load(path, path).summary() == "1 rule from 1 list"
+
+    def test_only_text_files_in_sight_are_lists_of_a_folder(self, tmp_path):
+        for name in ("notes.md", ".hidden.txt", "list.txt~", "b.txt", "a.txt"):
+            write(tmp_path, name, "ads.example")
+
+        assert [path.name for path in lists_in(tmp_path)] == ["a.txt", "b.txt"]
+        assert lists_in(tmp_path / "none") == []
+
+    def test_group_trust_and_place_are_kept(self, tmp_path):
+        path = write(tmp_path, "x.txt", "! a comment\nads.example")
+
+        rules = loading.load((ListFile("ads", path, group="advertising", trusted=False),))
+
+        (source,) = rules.matcher.sources
+        assert (source.name, source.group, source.trusted) == ("ads", "advertising", False)
+        assert verdict(rules, "ads.example").matched.line == 2
+
+    def test_pauses_are_made_while_reading(self, tmp_path):
+        path = write(tmp_path, "x.txt", "ads.example\n" * 1000)
+        pauses: list[int] = []
+
+        loading.load((ListFile("x", path),), lambda: pauses.append(1))
+
+        assert len(pauses) == 10
 
 
 class TestErrors:
-    def test_a_named_file_that_is_missing(self, tmp_path):
+    def test_a_file_that_is_missing(self, tmp_path):
         path = tmp_path / "none.txt"
         message = f"blocklist_files: cannot read {path}: No such file or directory"
 
         with pytest.raises(ForebayError, match=re.escape(message)):
-            load(Places((), (path,)))
+            loading.load((ListFile("none", path, "blocklist_files"),))
 
-    def test_a_list_in_a_folder_that_cannot_be_read(self, tmp_path):
-        """Here a folder of that name: rules must not be missing silently."""
+    def test_a_download_that_is_missing_is_unfiltered(self, tmp_path):
+        rules = loading.load((ListFile("none", tmp_path / "none.txt", remote=True),))
+
+        assert rules.unfiltered == ("none",)
+        assert rules.counts == {}
+
+    def test_a_folder_of_that_name(self, tmp_path):
+        """Rules must not be missing silently."""
         (tmp_path / "x.txt").mkdir()
 
         with pytest.raises(ForebayError, match=r"blocklist: cannot read .*x\.txt: Is a directory"):
-            load(Places((tmp_path,)))
+            load(*lists_in(tmp_path))
+
+    def test_a_pipe_is_not_waited_for(self, tmp_path):
+        os.mkfifo(tmp_path / "x.txt")
+
+        with pytest.raises(ForebayError, match="expected a file, found a device or a pipe"):
+            load(tmp_path / "x.txt")
 
     def test_a_folder_that_cannot_be_listed(self, tmp_path):
-        places = Places((tmp_path / ("x" * 300),))
-
         with pytest.raises(ForebayError, match=r"blocklist: cannot read .*: File name too long"):
-            load(places)
-        assert "File name too long" in stamp(places)[0][0]
+            lists_in(tmp_path / ("x" * 300))
+
+    def test_a_list_with_too_many_lines(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(loading, "MOST_LINES", 10)
+        path = write(tmp_path, "x.txt", "\n" * 11)
+
+        with pytest.raises(ForebayError, match="expected at most 10 lines in a list, found more"):
+            load(path)
+
+
+class TestMeasure:
+    def test_rules_and_mistakes_are_counted(self, tmp_path):
+        path = write(tmp_path, "x.txt", "ads.example\n||b.example^$script\n||^\n##.ad\n")
+
+        assert measure(path) == (2, 1)
+
+    def test_a_web_page_is_no_list(self, tmp_path):
+        path = write(tmp_path, "x.txt", "\n<!DOCTYPE html>\nads.example\n")
+
+        with pytest.raises(ForebayError, match="expected a filter list, found a web page"):
+            measure(path)
 
 
 class TestBadLines:
@@ -96,75 +136,91 @@ class TestBadLines:
         )
         path = write(tmp_path, "x.txt", text)
 
-        rules = load(Places((), (path,)))
+        rules = load(path)
 
         assert rules.counts == {path: 3}
-        assert rules.matcher.decide(["c.example"]).matched.line == 4
-        assert rules.matcher.decide(["d.example"]).matched.line == 6
+        assert verdict(rules, "c.example").matched.line == 4
+        assert verdict(rules, "d.example").matched.line == 6
 
     @pytest.mark.parametrize("end", [b"", b"\n", b"\nads.example"])
     @pytest.mark.parametrize("extra", range(-3, 4))
     def test_line_numbers_survive_a_line_about_as_long_as_one_may_be(self, tmp_path, extra, end):
         path = write(tmp_path, "x.txt", b"#" * (4 * LONGEST_LINE + extra) + end)
 
-        rules = load(Places((), (path,)))
+        rules = load(path)
 
-        verdict = rules.matcher.decide(["ads.example"])
-        assert (verdict.matched.line if verdict.matched else None) == (2 if len(end) > 1 else None)
+        found = verdict(rules, "ads.example")
+        assert (found.matched.line if found.matched else None) == (2 if len(end) > 1 else None)
         assert len(rules.warnings) == 1
 
     def test_they_are_counted_by_kind_and_the_first_three_are_shown(self, tmp_path):
-        path = write(tmp_path, "x.txt", "ads.example\n||^\n/ad/\nadword\n*\n##.x\n")
+        path = write(tmp_path, "x.txt", "ads.example\n||^\n##.y\nadword\n*\n##.x\n/.*/\n||^^\n")
 
-        (warning,) = load(Places((), (path,))).warnings
+        (warning,) = load(path).warnings
 
         assert warning == (
-            f"blocklist: {path}: left out 5 lines (3 unsupported, 2 malformed): "
-            "line 2: expected a host, found a rule for everything: '||^'; "
-            "line 3: expected a host rule, found a pattern: '/ad/'; "
-            "line 4: expected a domain or ||adword^, found 'adword' …"
+            f"blocklist: {path}: left out 4 malformed lines: "
+            "line 2: expected a host or a pattern, found a rule for everything: '||^'; "
+            "line 5: expected a host or a pattern, found a rule for everything: '*'; "
+            "line 7: expected a regex, found a rule for everything: '/.*/' …"
+        )
+
+    def test_what_a_proxy_cannot_do_is_counted_by_kind(self, tmp_path):
+        path = write(tmp_path, "x.txt", "||a.example^$popup\n##.y\nadword\n##.x\n")
+
+        rules = load(path)
+
+        assert rules.warnings == ()
+        assert rules.notes == (
+            f"blocklist: {path}: left out what a proxy cannot do: 2 cosmetic, 1 popup, 1 bare word",
         )
 
     def test_one_is_in_the_singular(self, tmp_path):
         path = write(tmp_path, "x.txt", "||^\n")
 
-        (warning,) = load(Places((), (path,))).warnings
+        (warning,) = load(path).warnings
 
-        assert warning.startswith(
-            f"blocklist: {path}: left out 1 line (0 unsupported, 1 malformed): "
-        )
+        assert warning.startswith(f"blocklist: {path}: left out 1 malformed line: ")
         assert "…" not in warning
 
     def test_a_good_list_warns_of_nothing(self, tmp_path):
         path = write(tmp_path, "x.txt", "ads.example\n# comment\n")
 
-        assert load(Places((), (path,))).warnings == ()
+        assert load(path).warnings == ()
 
     @given(st.lists(st.binary(max_size=40), max_size=8).map(b"\n".join))
     def test_any_bytes_load(self, tmp_path_factory, data):
         path = write(tmp_path_factory.getbasetemp(), "any.txt", data)
 
-        rules = load(Places((), (path,)))
+        try:
+            rules = load(path)
+        except ForebayError as error:
+            assert "found a web page" in str(error)  # noqa: PT017
+            return
 
         assert rules.counts[path] <= data.count(b"\n") + 1
 
 
 class TestStamp:
     def test_it_changes_when_a_list_is_edited_added_or_removed(self, tmp_path):
-        places = Places((tmp_path / "own",), (tmp_path / "extra",))
-        seen = {stamp(places)}
+        extra = tmp_path / "extra"
+
+        def now() -> object:
+            return stamp((*lists_in(tmp_path / "own"), extra))
+
+        seen = {now()}
         path = write(tmp_path / "own", "x.txt", "a.example")
-        seen.add(stamp(places))
+        seen.add(now())
         path.write_text("a.example\nb.example")
-        seen.add(stamp(places))
+        seen.add(now())
         os.utime(path, ns=(1, 1))
-        seen.add(stamp(places))
+        seen.add(now())
         write(tmp_path, "extra", "c.example")
-        seen.add(stamp(places))
+        seen.add(now())
 
         assert len(seen) == 5
         write(tmp_path / "own", "log.jsonl", "not a list")
-        assert stamp(places) in seen
+        assert now() in seen
 
 
 class TestLoss:
@@ -172,7 +228,7 @@ class TestLoss:
     def test_a_list_that_vanished_or_ran_empty_is_refused(self, tmp_path, after):
         path = write(tmp_path, "x.txt", "ads.example")
         write(tmp_path, "y.txt", "! a comment\n")
-        before = load(Places((tmp_path,)))
+        before = load(*lists_in(tmp_path))
         if after is None:
             path.unlink()
         else:
@@ -181,22 +237,28 @@ class TestLoss:
         with pytest.raises(
             ForebayError, match=f"expected rules in {re.escape(str(path))}, found none"
         ):
-            refuse_loss(before, load(Places((tmp_path,))))
+            refuse_loss(before, load(*lists_in(tmp_path)))
+
+    def test_one_that_is_no_longer_asked_for_may_go(self, tmp_path):
+        """As when lists.yaml switches it off."""
+        path = write(tmp_path, "x.txt", "ads.example")
+
+        refuse_loss(loading.load((ListFile("x", path),)), load())
 
     def test_a_list_may_shrink_and_one_without_rules_may_go(self, tmp_path):
         path = write(tmp_path, "x.txt", "ads.example\ntracker.example")
         empty = write(tmp_path, "y.txt", "! a comment\n")
-        before = load(Places((tmp_path,)))
+        before = load(*lists_in(tmp_path))
         path.write_text("ads.example")
         empty.unlink()
 
-        refuse_loss(before, load(Places((tmp_path,))))
+        refuse_loss(before, load(*lists_in(tmp_path)))
 
 
 class TestSample:
     """The list that ships, and that the README shows."""
 
-    RULES = load(Places((Path(forebay.__file__).parents[2] / "rules" / "blocklists",)))
+    RULES = load(*lists_in(Path(forebay.__file__).parents[2] / "rules" / "blocklists"))
 
     def test_every_line_of_it_is_good(self):
         assert self.RULES.warnings == ()
@@ -217,4 +279,4 @@ class TestSample:
         ],
     )
     def test_it_blocks_what_it_says(self, name, blocked):
-        assert self.RULES.matcher.decide([name]).blocked is blocked
+        assert verdict(self.RULES, name).blocked is blocked

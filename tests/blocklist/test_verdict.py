@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from forebay.blocklist.rule import Cited
 from forebay.blocklist.verdict import NOT_LISTED, Action, Verdict, visible
 
-RULE = Cited("||ads.example^", "ads", "/home/me/ads.txt", 7)
+RULE = Cited("||ads.example^", "ads", "/home/me/ads.txt", 7, "social")
 EXCEPTION = Cited("@@||ads.example^", "own", "/home/me/own.txt", 1)
 
 
@@ -28,7 +28,9 @@ def test_the_outcome_is_flat_and_plain():
         "list": "ads",
         "path": "/home/me/ads.txt",
         "line": 7,
+        "group": "social",
         "exception": None,
+        "policy": None,
         "reason": "listed",
     }
 
@@ -43,13 +45,25 @@ def test_the_outcome_names_rule_and_exception():
         "list": "own",
         "path": "/home/me/own.txt",
         "line": 1,
+        "group": None,
     }
+
+
+def test_the_outcome_names_the_policy():
+    assert verdict(policy="guests (policies.yaml:3)").as_outcome()["policy"] == (
+        "guests (policies.yaml:3)"
+    )
+
+
+def test_the_answer_is_not_part_of_the_outcome():
+    assert verdict(redirect="noop.js").as_outcome() == verdict().as_outcome()
 
 
 def test_an_outcome_without_rule_keeps_its_keys():
     found = NOT_LISTED.as_outcome()
 
-    assert found["rule"] is found["path"] is found["line"] is None
+    assert found["rule"] is found["path"] is found["line"] is found["group"] is None
+    assert found.keys() == verdict().as_outcome().keys()
     assert not NOT_LISTED.blocked
 
 
@@ -63,6 +77,10 @@ def test_the_place_leaves_out_the_folder():
     [
         (verdict(), "blocked by ||ads.example^ (ads.txt:7): listed"),
         (verdict(matched=None), "blocked: listed"),
+        (
+            verdict(matched=Cited("/a\u202e\n", "ads", "/x/a\nds.txt", 2)),
+            r"blocked by /a\u202e\n (a\nds.txt:2): listed",
+        ),
         (verdict(reason="a\r\nb"), r"blocked by ||ads.example^ (ads.txt:7): a\r\nb"),
     ],
 )

@@ -19,7 +19,10 @@ def test_version_and_help_are_printed(capsys):
     ("arguments", "line"),
     [
         ([], "usage: forebay proxy"),
-        (["frobnicate"], "forebay: expected proxy, init or --version, found 'frobnicate'"),
+        (
+            ["frobnicate"],
+            "forebay: expected proxy, init, check, lists or --version, found 'frobnicate'",
+        ),
     ],
 )
 def test_wrong_arguments_are_one_clear_message(capsys, arguments, line):
@@ -30,3 +33,5 @@ def test_wrong_arguments_are_one_clear_message(capsys, arguments, line):
 def test_commands_are_dispatched(tmp_path, capsys):
     assert cli.main(["init", "--home", str(tmp_path)]) == 0
     assert "rewrite.yaml: written" in capsys.readouterr().out
+    assert cli.main(["lists", "--home", str(tmp_path)]) == 0
+    assert "easylist" in capsys.readouterr().out

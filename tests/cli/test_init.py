@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from forebay.blocklist.parse import parse_line
+from forebay.blocklist.sources import gather
 from forebay.cli import init
 from forebay.rewrite.parse import parse
 
@@ -19,7 +20,7 @@ def test_examples_are_written_once_and_kept_then(tmp_path, capsys):
     assert own.read_text(encoding="utf-8") == "mine.example\n"
     assert own.stat().st_mode & 0o777 == 0o600
     assert {folder.stat().st_mode & 0o777 for folder in (own.parent, own.parent.parent)} == {0o700}
-    assert capsys.readouterr().out.count("kept as it is") == 2
+    assert capsys.readouterr().out.count("kept as it is") == 4
 
 
 def test_a_folder_that_cannot_be_made_is_one_line(tmp_path, capsys):
@@ -37,6 +38,7 @@ def test_the_examples_do_nothing_until_edited(tmp_path):
 
     lines = (rules / "blocklists" / "own.txt").read_text(encoding="utf-8").splitlines()
     assert [parse_line(line) for line in lines if parse_line(line)] == []
+    assert gather(shipped=tmp_path, user=rules, downloads=tmp_path).policies.policies == ()
     assert parse((rules / "rewrite.yaml").read_text(encoding="utf-8"), rules) == ()
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from forebay import shipped
+from forebay.blocklist.sources import used_entries
 from origins import Origin, Reply
 
 pytestmark = pytest.mark.integration
@@ -35,7 +37,8 @@ def test_commands_give_the_output_that_is_shown(start_proxy, tmp_path):
     """In their order, with the rules that are shown, the origin stopped for the last."""
     rules = tmp_path / "home" / "rules" / "rewrite.yaml"
     rules.parent.mkdir(parents=True)
-    rules.write_text(blocks("yaml")[0], encoding="utf-8")
+    (shown_rules,) = [text for text in blocks("yaml") if text.startswith("rules:")]
+    rules.write_text(shown_rules, encoding="utf-8")
     proxy = start_proxy()
     answer = Reply(headers=[("Cache-Control", "max-age=600")], body=b"body { color: navy }\n")
     commands = [
@@ -57,6 +60,31 @@ def test_commands_give_the_output_that_is_shown(start_proxy, tmp_path):
 
     assert len(commands) == 3
     assert len(origin.seen) == 1
+
+
+def test_check_explains_as_shown(tmp_path):
+    """With the rules that ship."""
+    ((command, lines),) = [
+        pair for block in blocks("console") for pair in shown(block) if "forebay check" in pair[0]
+    ]
+    root = Path(__file__).parents[2]
+
+    done = subprocess.run(
+        [*shlex.split(command), "--home", tmp_path], cwd=root, capture_output=True, text=True
+    )
+
+    assert done.returncode == 1, done.stderr
+    printed = done.stdout.splitlines()
+    assert len(printed) == len(lines)
+    for line, found in zip(lines, printed, strict=True):
+        assert matches(line, found), (line, found)
+
+
+def test_the_lists_that_are_shown_are_understood(tmp_path):
+    (lists,) = [text for text in blocks("yaml") if text.startswith("lists:")]
+    (tmp_path / "lists.yaml").write_text(lists, encoding="utf-8")
+
+    assert [entry.name for entry in used_entries(shipped.rules_folder(), tmp_path)] == ["easylist"]
 
 
 def test_the_start_line_is_as_shown(start_proxy):

@@ -34,6 +34,12 @@ HELLO = b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00"
         (b"\r\nGET / HTTP/1.1\r\n", False),
         (b"M-SEARCH", True),
         (b"M-SEARCH * HTTP/1", True),
+        (b"0032git-upload-pack /x", True),
+        (b"0032git-upload-pack /x\0host=h.example\0", False),
+        (b"GET /\0", True),
+        (b"get /\0", True),
+        (b"GET\t", True),
+        (b"GET\t/\tHTTP/1.1\r\n", False),
         (b"M-SEARCH * HTTP/1.1\r", True),
         (b"M-SEARCH * HTTP/1.1\r\n", False),
         (b"\x16", True),
@@ -64,6 +70,7 @@ def layers_chosen(opts, *pieces, guarded):
     """Feed pieces to a tunnel as mitmproxy would; return the classes of layers chosen."""
     chosen = []
     builtin = next_layer.NextLayer()
+    builtin.configure({"ignore_hosts", "tcp_hosts"})
 
     def decide(hook):
         if hook.name != "next_layer":
@@ -94,6 +101,8 @@ SPLITS = [
     pytest.param((b"\r\n" + REQUEST,), id="an empty line first"),
     pytest.param((b"\r", b"\n", REQUEST), id="an empty line in pieces"),
     pytest.param((REQUEST.replace(b"GET", b"M-X"),), id="a method that is not letters"),
+    pytest.param((REQUEST.replace(b"GET", b"SSH"),), id="a method that looks like SSH"),
+    pytest.param((REQUEST.replace(b" ", b"\t"),), id="tabs for spaces"),
 ]
 
 
@@ -149,10 +158,29 @@ def test_what_we_do_not_wait_for_is_no_tunnel_either(opts, pieces):
     assert chosen == [HttpLayer]
 
 
-@pytest.mark.parametrize("data", [b"SSH-2.0-x\r\n", b"\x00\x01\x02\x03", b"1 nonsense\r\n"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"SSH-2.0-x\r\n",
+        b"\x00\x01\x02\x03",
+        b"1 nonsense\r\n",
+        b"0032git-upload-pack /x\0host=h.example\0",
+    ],
+)
 def test_other_protocols_are_still_tunnelled(opts, data):
     """They are not HTTP, whatever the guard thinks."""
     assert layers_chosen(opts, data, guarded=True) == ([TCPLayer], 0)
+
+
+@pytest.mark.parametrize("pieces", SPLITS)
+@pytest.mark.parametrize("option", ["ignore_hosts", "tcp_hosts"])
+def test_an_excluded_host_stays_excluded(opts, pieces, option):
+    """What is odd about the request is no reason to intercept it."""
+    setattr(opts, option, [r"192\.0\.2\.9"])
+
+    chosen, requests = layers_chosen(opts, *pieces, guarded=True)
+
+    assert (chosen, requests) == ([TCPLayer], 0)
 
 
 def test_a_decision_of_another_addon_stands(opts):

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from forebay.errors import RuleError
 from forebay.names import canonical
+from forebay.regexes import Regex
 from forebay.rewrite.patterns import Glob, Hosts, method, path_pattern, statuses
-from forebay.rewrite.regexes import Regex
 
 
 class TestHosts:

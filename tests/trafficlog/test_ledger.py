@@ -8,6 +8,7 @@ import pytest
 from mitmproxy.proxy.mode_specs import ProxyMode
 from mitmproxy.test import tflow
 
+from forebay import outcome
 from forebay.trafficlog.ledger import Ledger
 from forebay.trafficlog.recorder import Recorder
 from trafficlog.support import NOW, lines
@@ -120,3 +121,15 @@ def test_a_server_that_failed_because_the_client_left(kept):
         kept.ledger.finish(flow)
 
     assert [found["error.type"] for found in kept.records()] == ["client_disconnected", "_OTHER"]
+
+
+def test_one_that_was_killed_before_it_began_is_under_way(kept):
+    """By a blocklist that drops connections; a killed flow from a file is a record."""
+    killed, loaded = tflow.tflow(live=False, err=True), tflow.tflow(live=False, err=True)
+    outcome.begin(killed)
+    outcome.begin(loaded)["logged"] = True
+    for flow in (killed, loaded):
+        kept.ledger.begin_exchange(flow)
+        kept.ledger.finish(flow)
+
+    assert [record["forebay.flow.id"] for record in kept.records()] == [killed.id]

@@ -1,33 +1,53 @@
-"""The hooks that refuse listed hosts, by whatever name and protocol they are asked for."""
+"""The hooks that refuse what lists name, by whatever name and protocol it is asked for."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
 from weakref import WeakKeyDictionary
 
-from mitmproxy import connection, ctx, http
+from mitmproxy import command, connection, ctx, dns, exceptions, http
+from mitmproxy import flow as mflow
 from mitmproxy.addonmanager import Loader
+from mitmproxy.net.dns import response_codes
+from mitmproxy.proxy import layer
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 
-from forebay import outcome, settings
-from forebay.blocklist import answer
-from forebay.blocklist.asked import is_intercepted, names_dialled, names_of
+from forebay import names, outcome, settings
+from forebay.blocklist import altsvc, answer, asked
 from forebay.blocklist.current import Current
-from forebay.blocklist.verdict import Action, Verdict
+from forebay.blocklist.facts import Facts, facts
+from forebay.blocklist.judge import judge
+from forebay.blocklist.policies import Policy
+from forebay.blocklist.request import Request
+from forebay.blocklist.updates import Updates
+from forebay.blocklist.verdict import NOT_LISTED, Action, Verdict
 from forebay.errors import ForebayError
+from forebay.proxycore import tunnels
+from forebay.proxycore.firstbytes import Names
 from forebay.watch import Watcher
 
 logger = logging.getLogger(__name__)
 
-_OPTIONS = {"blocklist", "blocklist_files", "blocklist_connect", "forebay_home", "forebay_rules"}
+_OPTIONS = {
+    "blocklist",
+    "blocklist_files",
+    "blocklist_connect",
+    "blocklist_require_lists",
+    "forebay_home",
+    "forebay_rules",
+}
 _UNUSABLE = Verdict(Action.BLOCK, "Forebay has no usable blocklist")
 _FAILED = Verdict(Action.BLOCK, "the blocklist failed on this request")
+_MOST_ALLOWED = 256
+# Browsers show no answer to a CONNECT; other clients may.
+_CONNECT = Facts("document", stated=True)
 
 
 class BlocklistAddon:
-    """Answer requests for listed hosts without asking the origin.
+    """Answer requests that lists name without asking the origin.
 
     Fails closed: without rules, and on any exception, requests are refused.
     """
@@ -39,22 +59,29 @@ class BlocklistAddon:
         self._running = False
         self._enabled = True
         self._page_in_tunnel = True
+        self._paused_until_s = 0.0
         self._current = Current()
+        self._updates = Updates(clock)
         # Refused targets whose CONNECT was accepted so that the page can be shown.
         self._tunnels: WeakKeyDictionary[connection.Client, Verdict] = WeakKeyDictionary()
+        # What requests of a client were let through, which by name alone might be refused.
+        self._allowed: WeakKeyDictionary[connection.Client, set[str]] = WeakKeyDictionary()
+        self._users: WeakKeyDictionary[connection.Client, str] = WeakKeyDictionary()
         self._warned: set[tuple[str, int]] = set()
-        self._watcher = Watcher(self._current.folders, self._reload)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._watcher = Watcher(self._current.watched, self._reload)
+        self.responses = BlocklistResponses()
 
     def load(self, loader: Loader) -> None:
         """Declare the options."""
         settings.declare(loader)
-        loader.add_option("blocklist", bool, True, "Refuse requests for listed hosts.")
+        loader.add_option("blocklist", bool, True, "Refuse requests that lists name.")
         loader.add_option(
             "blocklist_files",
             Sequence[str],
             [],
-            "Further lists of blocked hosts: plain domains, hosts files or ||host^; "
-            "see rules/blocklists/sample.txt for the syntax.",
+            "Further lists, which count as your own: Adblock network rules, hosts files, plain "
+            "domains; see rules/blocklists/sample.txt for the syntax.",
         )
         loader.add_option(
             "blocklist_connect",
@@ -63,36 +90,82 @@ class BlocklistAddon:
             "What a CONNECT to a listed host gets: page (accepted, and the requests inside "
             "get the block page, as browsers show no answer to a CONNECT) or refuse (403).",
         )
+        loader.add_option(
+            "blocklist_answer",
+            str,
+            "page",
+            "What a blocked request gets: page (an answer by its type) or drop (the connection "
+            "is closed).",
+        )
+        loader.add_option(
+            "blocklist_require_lists",
+            bool,
+            False,
+            "Refuse to start while an enabled list of lists.yaml was never fetched.",
+        )
+        loader.add_option(
+            "blocklist_update", bool, False, "Fetch the lists of lists.yaml when they expire."
+        )
+        loader.add_option(
+            "blocklist_alt_svc",
+            bool,
+            True,
+            "Drop HTTP/3 from Alt-Svc fields, as clients would go round the proxy by it.",
+        )
 
     def configure(self, updated: set[str]) -> None:
         """Validate, build the rules whole, then swap."""
+        if "blocklist_answer" in updated:
+            try:
+                settings.one_of("blocklist_answer", ("page", "drop"))
+            except ForebayError as error:
+                settings.reject(error, running=self._running)
+        if "blocklist_update" in updated and self._running:
+            self._updates.start()
         if not updated & _OPTIONS:
             return
         try:
             page_in_tunnel = settings.one_of("blocklist_connect", ("page", "refuse")) == "page"
-            built = self._current.build() if ctx.options.blocklist else None
+            if not ctx.options.blocklist:
+                self._enabled = False
+                self._current.drop()
+            elif self._running:
+                self._current.check()
+                self._rebuild()
+            else:
+                self._current.put(*self._current.build())
+                self._enabled = True
         except ForebayError as error:
             settings.reject(error, running=self._running)
             return
         self._page_in_tunnel = page_in_tunnel
-        self._enabled = built is not None
-        if built is None:
-            self._current.drop()
-        elif self._current.put(*built) and self._running:
-            logger.info("blocklist: %s", built[0].summary())
         if self._running:  # other options may mean other folders
             self._watcher.stop()
             self._watcher.start()
 
+    def _rebuild(self) -> None:
+        """Read what the options ask for beside the traffic, which goes by the rules before."""
+
+        async def rebuild() -> None:
+            await self._current.renew(by_option=True)
+            self._enabled = bool(ctx.options.blocklist)
+
+        task = asyncio.get_running_loop().create_task(rebuild())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
     def running(self) -> None:
-        """Begin to watch the lists."""
+        """Begin to watch the lists, and to fetch those that expire."""
         self._running = True
         self._watcher.start()
+        self._updates.start()
 
     def done(self) -> None:
         """Stop watching."""
         self._watcher.stop()
+        self._updates.stop()
         self._tunnels.clear()
+        self._allowed.clear()
 
     def summary(self) -> str:
         """Return this addon's part of the start line."""
@@ -100,70 +173,200 @@ class BlocklistAddon:
             return "blocklist off"
         if self._current.rules is None:
             return "blocklist unusable, all requests are refused"
-        return f"blocklist {self._current.rules.summary()}"
+        return f"blocklist {self._current.rules.lists.summary()}"
+
+    @command.command("forebay.pause")  # type: ignore[untyped-decorator]
+    def pause(self, minutes: int = 5) -> None:
+        """Block nothing for so many minutes; 0 ends the pause."""
+        if minutes < 0:
+            raise exceptions.CommandError(f"expected minutes from 0, found {minutes}")
+        self._paused_until_s = self._clock() + 60 * minutes
+        logger.info(
+            "blocklist: %s", f"paused for {minutes} minutes" if minutes else "no longer paused"
+        )
 
     def http_connect(self, flow: http.HTTPFlow) -> None:
-        """Refuse a tunnel, or accept it for the page only."""
+        """Refuse a tunnel, or accept it for what is answered inside."""
         self._closed(lambda: self._judge_connect(flow), lambda: self._fail(flow))
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
-        """Answer a request that carries any listed name."""
+        """Answer a request that a rule is about, under any of its names."""
         self._closed(lambda: self._judge_request(flow), lambda: self._fail(flow))
+
+    def next_layer(self, nextlayer: layer.NextLayer) -> None:
+        """Close a connection that is not decrypted and asks for a listed name."""
+        self._closed(
+            lambda: self._judge_tunnel(nextlayer),
+            lambda: tunnels.close(nextlayer, _FAILED.summary()),
+        )
 
     def server_connect(self, data: ServerConnectionHookData) -> None:
         """Refuse to dial a listed host: the last fence, for every protocol."""
         self._closed(lambda: self._judge_server(data), lambda: self._fail_server(data))
 
+    def dns_request(self, flow: dns.DNSFlow) -> None:
+        """Deny that a listed name exists (RFC 1035 §4.1.1), in DNS mode."""
+        self._closed(lambda: self._judge_dns(flow), lambda: _deny(flow))
+
     def client_disconnected(self, client: connection.Client) -> None:
-        """Forget the client's tunnel."""
+        """Forget the client."""
         self._tunnels.pop(client, None)
+        self._allowed.pop(client, None)
+        self._users.pop(client, None)
 
     def _judge_connect(self, flow: http.HTTPFlow) -> None:
         # The client's server name, if there is one yet, is that of TLS to this proxy.
-        names = names_of(flow, sni=None)
-        outcome.of(flow)["names"] = list(names)
-        if not self._enabled or flow.response or flow.error or not flow.live:
+        found = asked.names_of(flow, sni=None)
+        outcome.of(flow)["names"] = list(found)
+        if not self._is_its_turn(flow):
             return
-        verdict = self._decide(names)
+        policy = self._policy(flow.client_conn, asked.user_of(flow))
+        requests = asked.requests_unseen(found, flow.request.port)
+        verdict = self._decide(requests, policy)
         _note(flow, verdict)
         if not verdict.blocked:
             return
-        if self._page_in_tunnel and is_intercepted(flow.request):
-            self._tunnels[flow.client_conn] = verdict
-        else:
-            self._answer(flow, verdict)
+        if asked.is_decrypted(flow.request):
+            if not self._is_certain(requests, verdict):
+                return  # the requests inside are judged
+            if self._page_in_tunnel and asked.is_lazy():
+                self._tunnels[flow.client_conn] = verdict
+                return
+        self._answer(flow, verdict, policy, _CONNECT)
 
     def _judge_request(self, flow: http.HTTPFlow) -> None:
-        names = names_of(flow, sni=flow.client_conn.sni)
-        outcome.of(flow)["names"] = list(names)
-        if not self._enabled or flow.response or flow.error or not flow.live:
+        client = flow.client_conn
+        found = asked.names_of(flow, sni=client.sni)
+        outcome.of(flow)["names"] = list(found)
+        if not self._is_its_turn(flow):
             return
-        verdict = self._tunnels.get(flow.client_conn) or self._decide(names)
+        request = flow.request
+        given = facts(request.headers.fields, method=request.data.method, path=request.data.path)
+        policy = self._policy(client, asked.user_of(flow))
+        verdict = self._tunnels.get(client) or self._decide(
+            asked.requests_of(flow, found, given), policy
+        )
         _note(flow, verdict)
         if verdict.blocked:
-            self._answer(flow, verdict)
+            self._answer(flow, verdict, policy, given)
+        else:
+            self._allow(client, found)
 
     def _judge_server(self, data: ServerConnectionHookData) -> None:
         if not self._enabled or data.server.error:
             return
-        verdict = self._tunnels.get(data.client) or self._decide(names_dialled(data))
-        if verdict.blocked:
+        refused = self._tunnels.get(data.client)
+        if refused is not None:
+            data.server.error = refused.summary()
+            return
+        allowed = self._allowed.get(data.client, ())
+        dialled = [name for name in asked.names_dialled(data) if name not in allowed]
+        port = data.server.address[1] if data.server.address else 0
+        requests = asked.requests_unseen(dialled, port)
+        verdict = self._decide(requests, self._policy(data.client, None))
+        if verdict.blocked and (asked.is_lazy() or self._is_certain(requests, verdict)):
             data.server.error = verdict.summary()
 
-    def _decide(self, names: tuple[str, ...]) -> Verdict:
+    def _judge_tunnel(self, nextlayer: layer.NextLayer) -> None:
+        if not self._enabled:
+            return
+        client, server = nextlayer.context.client, nextlayer.context.server
+        verdict = _FAILED
+
+        def refuses(found: Names) -> str | None:
+            nonlocal verdict
+            if found.unreadable:
+                verdict = Verdict(Action.BLOCK, f"names cannot be read: {found.unreadable}")
+            else:
+                port = server.address[1] if server.address else 443
+                requests = asked.requests_unseen(map(names.canonical, found.names), port)
+                verdict = self._decide(requests, self._policy(client, None))
+            return verdict.summary() if verdict.blocked else None
+
+        flow = tunnels.judge(nextlayer, refuses)
+        if flow is not None:
+            _note(flow, verdict)
+
+    def _judge_dns(self, flow: dns.DNSFlow) -> None:
+        if not self._enabled or flow.response or flow.error or not flow.live:
+            return
+        asked_for = [names.canonical(question.name) for question in flow.request.questions]
+        requests = asked.requests_unseen(filter(None, asked_for), 443)
+        verdict = self._decide(requests, self._policy(flow.client_conn, None))
+        _note(flow, verdict)
+        if verdict.blocked:
+            _deny(flow)
+
+    def _is_its_turn(self, flow: http.HTTPFlow) -> bool:
+        return self._enabled and not flow.response and not flow.error and flow.live
+
+    def _policy(self, client: connection.Client, user: str | None) -> Policy | None:
         rules = self._current.rules
-        return _UNUSABLE if rules is None else rules.matcher.decide(names)
+        if rules is None or not rules.policies.policies:
+            return None
+        if user is not None:
+            self._users[client] = user
+        now = time.localtime(self._clock())
+        return rules.policies.choose(
+            client=asked.address_of(client),
+            user=user or self._users.get(client),
+            weekday=now.tm_wday,
+            minute=60 * now.tm_hour + now.tm_min,
+        )
 
-    def _answer(self, flow: http.HTTPFlow, verdict: Verdict) -> None:
-        host = verdict.name or flow.request.host
-        body, headers = answer.page(verdict, host=host, now_s=self._clock())
-        flow.response = http.Response.make(403, body, headers)
+    def _decide(self, requests: list[Request], policy: Policy | None) -> Verdict:
+        rules = self._current.rules
+        if rules is None:
+            return _UNUSABLE
+        if self._paused_until_s and self._clock() < self._paused_until_s:
+            return NOT_LISTED
+        return judge(requests, rules.lists.matcher, rules.active(policy), policy)
+
+    def _is_certain(self, requests: list[Request], verdict: Verdict) -> bool:
+        rules = self._current.rules
+        return rules is None or any(
+            rules.lists.matcher.is_certain(request, verdict) for request in requests
+        )
+
+    def _allow(self, client: connection.Client, found: tuple[str, ...]) -> None:
+        allowed = self._allowed.setdefault(client, set())
+        if len(allowed) > _MOST_ALLOWED:
+            allowed.clear()
+        allowed.update(found)
+
+    def _answer(
+        self, flow: http.HTTPFlow, verdict: Verdict, policy: Policy | None, given: Facts
+    ) -> None:
         outcome.of(flow)["answer"] = "blocklist"
+        drop = ctx.options.blocklist_answer == "drop" or (policy and policy.answer == "drop")
+        if drop and given is not _CONNECT:
+            flow.kill()
+            return
+        request = flow.request
+        made = answer.answer(
+            verdict,
+            answer.Asked(
+                host=verdict.name or request.host,
+                method=request.method,
+                # A frame may have asked: its page must be one that frames can show.
+                type="other" if given.type == "document" and not given.stated else given.type,
+                origin=given.origin,
+                requested_method=given.requested_method,
+                requested_headers=given.requested_headers,
+            ),
+            now_s=self._clock(),
+            redirect=verdict.redirect,
+        )
+        flow.response = http.Response.make(made.status, made.body, made.headers)
+        if made.status == 204:
+            del flow.response.headers["content-length"]  # RFC 9110 §8.6
 
-    def _closed(self, judge: Callable[[], None], refuse: Callable[[], None]) -> None:
+    def _closed(self, judge: Callable[[], None], refuse: Callable[[], object]) -> None:
         """Run *judge*; on whatever it raises *refuse*, as mitmproxy would let the flow go on."""
         try:
             judge()
+        except exceptions.AddonHalt:
+            raise  # next_layer waits
         except Exception as error:
             if self._enabled:
                 refuse()
@@ -192,6 +395,25 @@ class BlocklistAddon:
             await self._current.renew()
 
 
-def _note(flow: http.HTTPFlow, verdict: Verdict) -> None:
-    if verdict.blocked or verdict.exception is not None:
+class BlocklistResponses:
+    """The part that looks at responses; behind the cache, so that hits are cleaned too."""
+
+    name = "forebay.blocklist.responses"
+
+    def responseheaders(self, flow: http.HTTPFlow) -> None:
+        """Drop what would lead the client round the proxy (RFC 7838)."""
+        if flow.response is None or not flow.live:
+            return
+        if ctx.options.blocklist and ctx.options.blocklist_alt_svc:
+            fields = altsvc.clean(flow.response.headers.fields)
+            if fields is not None:
+                flow.response.headers.fields = fields
+
+
+def _deny(flow: dns.DNSFlow) -> None:
+    flow.response = flow.request.fail(response_codes.NXDOMAIN)
+
+
+def _note(flow: mflow.Flow, verdict: Verdict) -> None:
+    if verdict is not NOT_LISTED:
         outcome.of(flow)["block"] = verdict.as_outcome()

@@ -4,25 +4,48 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
+import time
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mitmproxy import ctx
 
 from forebay import settings
 from forebay.blocklist import load
+from forebay.blocklist.judge import active_lists
+from forebay.blocklist.policies import Policies, Policy
+from forebay.blocklist.sources import Sources, gather
 from forebay.errors import ForebayError
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """All that decisions look at."""
+
+    lists: load.RuleSet
+    policies: Policies
+    _active: dict[str | None, int] = field(default_factory=dict)
+
+    def active(self, policy: Policy | None) -> int:
+        """Return the bit set of the lists that are used under *policy*."""
+        key = None if policy is None else policy.id
+        found = self._active.get(key)
+        if found is None:
+            found = self._active[key] = active_lists(self.lists.matcher, policy)
+        return found
 
 
 class Current:
     """Holds the one set of rules that all decisions look at; None while there is none."""
 
     def __init__(self) -> None:
-        self.rules: load.RuleSet | None = None
+        self.rules: Rules | None = None
         self._stamp: load.Stamp | None = None
 
-    def build(self) -> tuple[load.RuleSet, load.Stamp]:
+    def build(self) -> tuple[Rules, load.Stamp]:
         """Return what the options ask for, without putting it in force.
 
         The rules in force are returned when no file has changed: the start
@@ -31,44 +54,63 @@ class Current:
         Raises:
             ForebayError: when a folder or a list cannot be read.
         """
-        places = _places()
-        stamp = load.stamp(places)
+        sources = _sources()
+        stamp = sources.stamp()
         if self.rules is not None and stamp == self._stamp:
             return self.rules, stamp
-        return load.load(places), stamp
+        return _built(sources), stamp
 
-    def put(self, rules: load.RuleSet, stamp: load.Stamp) -> bool:
+    def check(self) -> None:
+        """See that what the options ask for can be read, without reading all of it.
+
+        Raises:
+            ForebayError: when a folder or a list cannot be read.
+        """
+        load.check(_sources().lists)
+
+    def put(self, rules: Rules, stamp: load.Stamp) -> bool:
         """Put *rules* in force; returns whether they are others than before."""
         others = rules is not self.rules
         self.rules, self._stamp = rules, stamp
         if others:
-            for line in rules.warnings:
+            for line in rules.lists.warnings:
                 logger.warning("%s", line)
+            for line in rules.lists.notes:
+                logger.info("%s", line)
+            if rules.lists.unfiltered:
+                logger.warning(
+                    "blocklist: unfiltered, as never fetched: %s; get them by: "
+                    "forebay lists update",
+                    ", ".join(rules.lists.unfiltered),
+                )
         return others
 
     def drop(self) -> None:
         """Have no rules, and read them anew when next asked for."""
         self.rules = self._stamp = None
 
-    def folders(self) -> list[Path]:
-        """Return what to watch: the folders, and the files that the option names."""
+    def watched(self) -> list[Path]:
+        """Return the folders and files in which rules are."""
         try:
-            places = _places()
+            return _sources().watched
         except ForebayError:
-            return []  # build() has said so
-        return [*places.folders, *places.files]
+            # build() has said so; its mending is to be noticed.
+            return [settings.user_rules()]
 
-    async def renew(self) -> None:
-        """Read lists that were edited, in a thread; on any error the last good rules stay."""
+    async def renew(self, *, by_option: bool = False) -> None:
+        """Read lists that were edited, in a thread; on any error the last good rules stay.
+
+        With *by_option* other lists were asked for, so that none of those before is missed.
+        """
         before, stamp = self.rules, self._stamp
         try:
-            places = _places()
-            stamp = await asyncio.to_thread(load.stamp, places)
+            sources = await asyncio.to_thread(_sources)
+            stamp = await asyncio.to_thread(sources.stamp)
             if stamp == self._stamp:
                 return  # some other file beside the lists
-            after = await asyncio.to_thread(load.load, places)
-            if before is not None:
-                load.refuse_loss(before, after)
+            after = await asyncio.to_thread(_built_beside, sources)
+            if before is not None and not by_option:
+                load.refuse_loss(before.lists, after.lists)
         except ForebayError as error:
             self._stamp = stamp  # said once, until something changes again
             logger.warning("blocklist: kept the last good rules: %s", error)
@@ -76,11 +118,42 @@ class Current:
         if self.rules is not before:
             return  # an option was changed meanwhile: its rules are newer
         self.put(after, stamp)
-        logger.info("blocklist: %s (reloaded)", after.summary())
+        logger.info("blocklist: %s (reloaded)", after.lists.summary())
+        if before is not None:
+            threading.Thread(
+                target=before.lists.matcher.release, args=(_pause,), daemon=True
+            ).start()
 
 
-def _places() -> load.Places:
-    return load.Places(
-        (settings.shipped_rules() / "blocklists", settings.user_rules() / "blocklists"),
-        tuple(settings.path("blocklist_files", text) for text in ctx.options.blocklist_files),
+def _sources() -> Sources:
+    return gather(
+        shipped=settings.shipped_rules(),
+        user=settings.user_rules(),
+        downloads=settings.path("forebay_home", ctx.options.forebay_home) / "lists",
+        files=tuple(settings.path("blocklist_files", text) for text in ctx.options.blocklist_files),
     )
+
+
+def _built(sources: Sources) -> Rules:
+    lists = load.load(sources.lists)
+    _require(lists)
+    return Rules(lists, sources.policies)
+
+
+def _built_beside(sources: Sources) -> Rules:
+    """Build in a thread: with pauses, as every other thread waits while this one runs."""
+    lists = load.load(sources.lists, _pause)
+    _require(lists)
+    return Rules(lists, sources.policies)
+
+
+def _require(lists: load.RuleSet) -> None:
+    if lists.unfiltered and ctx.options.blocklist_require_lists:
+        raise ForebayError(
+            f"blocklist_require_lists: expected every list, found none fetched of "
+            f"{', '.join(lists.unfiltered)} (forebay lists update)"
+        )
+
+
+def _pause() -> None:
+    time.sleep(0.001)

@@ -1,4 +1,4 @@
-"""Read the lists: what ships, then the user's own, then those that an option names.
+"""Read lists from files into one set of rules.
 
 A downloaded list holds lines that are of no use here, so a bad line costs that
 line only.  A list that cannot be read at all is an error, since rules that are
@@ -7,30 +7,54 @@ silently missing let requests pass.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 from forebay.blocklist.matcher import Matcher
-from forebay.blocklist.parse import LONGEST_LINE, UnsupportedRuleError, parse_line
+from forebay.blocklist.options import UnsupportedRuleError
+from forebay.blocklist.parse import LONGEST_LINE, parse_line
 from forebay.blocklist.rule import Source
 from forebay.blocklist.verdict import visible
 from forebay.errors import ForebayError, RuleError
+from forebay.regularfile import open_regular
 
+MOST_LINES = 3_000_000
+"""Lines that a list may have; rules for ten times as many hosts would fill the memory."""
+_LINES_AT_ONCE = 100
 _REPORTED = 3
 _BOM = b"\xef\xbb\xbf"
+_HTML = (b"<!doctype", b"<html", b"<?xml")
 
 type Stamp = tuple[tuple[str, int, int, int] | tuple[str], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
-    """Where lists are: *folders* with ``*.txt``, which need not exist, and named *files*."""
+class ListFile:
+    """One list to read.
 
-    folders: tuple[Path, ...] = ()
-    files: tuple[Path, ...] = ()
+    Args:
+        name: what verdicts call it.
+        path: its file.
+        option: what is to blame when it cannot be read.
+        group: what policies switch on and off.
+        trusted: whether it is the user's own.
+        enabled: whether it acts where no policy says otherwise.
+        remote: whether it is downloaded, so that it may not be there yet.
+        in_folder: whether it is known only because it lies in a folder.
+    """
+
+    name: str
+    path: Path
+    option: str = "blocklist"
+    group: str = ""
+    trusted: bool = True
+    enabled: bool = True
+    remote: bool = False
+    in_folder: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,68 +63,128 @@ class RuleSet:
 
     Args:
         matcher: the rules.
+        lists: what was to be read.
         counts: the number of rules of each list, by path.
-        warnings: one line for each list in which lines were left out.
+        warnings: a line for each list with mistakes.
+        notes: a line for each list in which lines are of no use to a proxy.
+        unfiltered: the names of remote lists that were never fetched.
     """
 
     matcher: Matcher
+    lists: tuple[ListFile, ...]
     counts: dict[Path, int]
-    warnings: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    unfiltered: tuple[str, ...] = ()
 
     def summary(self) -> str:
         """Return the size in words, such as ``12 rules from 1 list``."""
         rules, lists = sum(self.counts.values()), len(self.counts)
-        return f"{rules} rule{'s' * (rules != 1)} from {lists} list{'s' * (lists != 1)}"
+        said = f"{rules:,} rule{'s' * (rules != 1)} from {lists} list{'s' * (lists != 1)}"
+        if self.unfiltered:
+            said += f" (unfiltered, as never fetched: {', '.join(self.unfiltered)})"
+        return said
 
 
-def load(places: Places) -> RuleSet:
-    """Read all lists of *places*.
+def load(lists: tuple[ListFile, ...], pause: Callable[[], None] = lambda: None) -> RuleSet:
+    """Read *lists*; *pause* is called about each millisecond, for a thread beside others.
 
     Raises:
-        ForebayError: when a folder or a list cannot be read.
+        ForebayError: when a list cannot be read.
     """
     matcher = Matcher()
     counts: dict[Path, int] = {}
-    warnings: list[str] = []
-    named = [("blocklist_files", path) for path in places.files]
-    found = [("blocklist", path) for folder in places.folders for path in _lists_in(folder)]
-    for option, path in found + named:
-        if path in counts:
+    reports: list[_Report] = []
+    unfiltered: list[str] = []
+    for each in lists:
+        if each.path in counts:
             continue
-        report = _Report(path)
-        if path.exists() and not (path.is_file() or path.is_dir()):
-            raise ForebayError(
-                f"{option}: cannot read {path}: expected a file, found a device or a pipe"
-            )
+        report = _Report(each.path)
+        source = Source(
+            each.name, str(each.path), each.group, trusted=each.trusted, enabled=each.enabled
+        )
         try:
-            with path.open("rb") as file:
-                counts[path] = _fill(matcher, path, file, report)
+            with open_regular(each.path) as file:
+                _check(each.path, file)
+                counts[each.path] = _fill(matcher, source, file, report, pause)
+        except FileNotFoundError as error:
+            if not each.remote:
+                raise _unreadable(each.option, each.path, error) from None
+            unfiltered.append(each.name)
         except OSError as error:
-            raise _unreadable(option, path, error) from None
-        warnings += report.lines()
-    return RuleSet(matcher, counts, tuple(warnings))
+            raise _unreadable(each.option, each.path, error) from None
+        except ValueError as error:  # a NUL or a lone surrogate in the name
+            raise _unnamable(each, error) from None
+        reports.append(report)
+    by_path = {report.path: report for report in reports}
+    for source, line, no_room in matcher.seal():
+        path = Path(source.path)
+        by_path[path].add(line, no_room)
+        counts[path] -= 1
+        pause()
+    return RuleSet(
+        matcher,
+        lists,
+        counts,
+        tuple(line for report in reports for line in report.warnings()),
+        tuple(line for report in reports for line in report.notes()),
+        tuple(unfiltered),
+    )
 
 
-def stamp(places: Places) -> Stamp:
+def check(lists: tuple[ListFile, ...]) -> None:
+    """See that *lists* can be opened.
+
+    Raises:
+        ForebayError: when one cannot.
+    """
+    for each in lists:
+        try:
+            open_regular(each.path).close()
+        except FileNotFoundError as error:
+            if not each.remote:
+                raise _unreadable(each.option, each.path, error) from None
+        except OSError as error:
+            raise _unreadable(each.option, each.path, error) from None
+        except ValueError as error:
+            raise _unnamable(each, error) from None
+
+
+def measure(path: Path) -> tuple[int, int]:
+    """Return how many rules the list *path* holds, and how many lines are mistakes.
+
+    Raises:
+        ForebayError: when it cannot be read, or is no list at all.
+    """
+    matcher, report = Matcher(), _Report(path)
+    with open_regular(path) as file:
+        _check(path, file)
+        rules = _fill(matcher, Source(path.stem, str(path)), file, report, lambda: None)
+    return rules, report.mistakes
+
+
+def stamp(paths: Iterable[Path]) -> Stamp:
     """Return what tells one state of the files from another, without reading them."""
-    try:
-        paths = [path for folder in places.folders for path in _lists_in(folder)]
-    except ForebayError as error:
-        return ((str(error),),)
-    return tuple(map(_stamp_of, (*paths, *places.files)))
+    return tuple(map(_stamp_of, paths))
 
 
 def refuse_loss(before: RuleSet, after: RuleSet) -> None:
     """Refuse a reload in which a list with rules has vanished or run empty.
 
     Editors and downloads truncate, or rename away, before they write: for that
-    moment, or after a failed download, requests would pass unfiltered.
+    moment, or after a failed download, requests would pass unfiltered.  A list
+    that lists.yaml no longer names was meant to go.
 
     Raises:
         ForebayError: naming the lists.
     """
+    wanted = {each.path for each in after.lists}
     lost = [
-        str(path) for path, count in before.counts.items() if count and not after.counts.get(path)
+        str(each.path)
+        for each in before.lists
+        if before.counts.get(each.path)
+        and not after.counts.get(each.path)
+        and (each.in_folder or each.path in wanted)
     ]
     if lost:
         raise ForebayError(
@@ -109,50 +193,88 @@ def refuse_loss(before: RuleSet, after: RuleSet) -> None:
         )
 
 
+def lists_in(folder: Path) -> list[Path]:
+    """Return the lists in *folder*, ``*.txt``, in the order of their names.
+
+    Raises:
+        ForebayError: when the folder is there and cannot be read.
+    """
+    # Not glob(), which takes a folder that it may not read for an empty one.
+    try:
+        found = [path for path in folder.iterdir() if path.suffix == ".txt"]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise _unreadable("blocklist", folder, error) from None
+    return sorted(path for path in found if not path.name.startswith("."))
+
+
 class _Report:
     """What was left out of one list."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
+        self.mistakes = 0
         self._first: list[str] = []
-        self._unsupported = 0
-        self._malformed = 0
+        self._kinds: Counter[str] = Counter()
 
     def add(self, line: int, error: RuleError) -> None:
         if isinstance(error, UnsupportedRuleError):
-            self._unsupported += 1
-        else:
-            self._malformed += 1
+            self._kinds[error.kind] += 1
+            return
+        self.mistakes += 1
         if len(self._first) < _REPORTED:
             self._first.append(f"line {line}: {error.message}")
 
-    def lines(self) -> list[str]:
-        left_out = self._unsupported + self._malformed
-        if not left_out:
+    def warnings(self) -> list[str]:
+        if not self.mistakes:
             return []
         return [
-            f"blocklist: {visible(str(self._path))}: left out {left_out} "
-            f"line{'s' * (left_out != 1)} ({self._unsupported} unsupported, "
-            f"{self._malformed} malformed): {'; '.join(self._first)}"
-            + (" …" if left_out > _REPORTED else "")
+            f"blocklist: {visible(str(self.path))}: left out {self.mistakes:,} malformed "
+            f"line{'s' * (self.mistakes != 1)}: {'; '.join(self._first)}"
+            + (" …" if self.mistakes > _REPORTED else "")
         ]
 
+    def notes(self) -> list[str]:
+        if not self._kinds:
+            return []
+        kinds = ", ".join(f"{count:,} {kind}" for kind, count in self._kinds.most_common())
+        return [f"blocklist: {visible(str(self.path))}: left out what a proxy cannot do: {kinds}"]
 
-def _fill(matcher: Matcher, path: Path, file: BinaryIO, report: _Report) -> int:
-    source = Source(path.stem, str(path))
+
+def _check(path: Path, file: BinaryIO) -> None:
+    """Refuse what is no list of a size that can be dealt with."""
+    if file.read(64).removeprefix(_BOM).lstrip().lower().startswith(_HTML):
+        # Its lines would pass for patterns.
+        raise ForebayError(f"{visible(str(path))}: expected a filter list, found a web page")
+    file.seek(0)
+    lines = 0
+    for block in iter(partial(file.read, 1 << 20), b""):
+        lines += block.count(b"\n")
+        if lines > MOST_LINES:
+            raise ForebayError(
+                f"{visible(str(path))}: expected at most {MOST_LINES:,} lines in a list, found more"
+            )
+    file.seek(0)
+
+
+def _fill(
+    matcher: Matcher, source: Source, file: BinaryIO, report: _Report, pause: Callable[[], None]
+) -> int:
     matcher.add_source(source)
     count = 0
     for raw in _lines(file):
         number = source.append(raw)
+        if not number % _LINES_AT_ONCE:
+            pause()
         try:
             # The replacement character is in no host, so bad bytes cost their line.
             rule = parse_line(raw.decode("utf-8", "replace"))
+            if rule is not None:
+                matcher.add(rule, number)
+                count += 1
         except RuleError as error:
             report.add(number, error)
-            continue
-        if rule is not None:
-            matcher.add(rule, number)
-            count += 1
     return count
 
 
@@ -168,23 +290,16 @@ def _lines(file: BinaryIO) -> Iterator[bytes]:
             rest = read()
 
 
-def _lists_in(folder: Path) -> list[Path]:
-    # Not glob(), which takes a folder that it may not read for an empty one.
-    try:
-        found = [path for path in folder.iterdir() if path.suffix == ".txt"]
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    except OSError as error:
-        raise _unreadable("blocklist", folder, error) from None
-    return sorted(path for path in found if not path.name.startswith("."))
-
-
 def _stamp_of(path: Path) -> tuple[str, int, int, int] | tuple[str]:
     try:
         status = path.stat()
-    except OSError:
+    except (OSError, ValueError):
         return (str(path),)
     return str(path), status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def _unnamable(each: ListFile, error: ValueError) -> ForebayError:
+    return ForebayError(f"{each.option}: cannot read {str(each.path)!r}: {error}")
 
 
 def _unreadable(option: str, path: Path, error: OSError) -> ForebayError:

@@ -1,91 +1,296 @@
-"""Whether names are blocked: one table look-up for each label."""
+"""Decide on a request by the rules of all lists.
+
+Precedence, the first that applies:
+
+1. ``important`` blocks, unless an ``important`` exception saves the request.
+2. The user's own blocks, unless an exception of their own does.
+3. Blocks of other lists, unless any exception does.
+
+Pure: no mitmproxy, no clock, no files.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
-from forebay.blocklist.rule import Cited, Effect, Rule, Scope, Source
+from forebay.blocklist.index import Index, TooManyCandidatesError
+from forebay.blocklist.request import Request
+from forebay.blocklist.rule import (
+    LINE_BITS,
+    MOST_LINES,
+    Cited,
+    Effect,
+    HostRule,
+    NetworkRule,
+    Rule,
+    Source,
+)
 from forebay.blocklist.verdict import NOT_LISTED, Action, Verdict
+from forebay.errors import RuleError
 
-# A rule is stored as one int: source, line, and whether it covers the host
-# only.  500,000 of them take half the memory of objects.
-type _Table = dict[str, int]
-_HOST_ONLY = 1
-_LINE_BITS = 32
-_LINE_MASK = (1 << _LINE_BITS) - 1
+EVERY_LIST = -1
+"""The bit set of all lists."""
+_MOST_CITED = 4096
 
-# No name in DNS is longer, so no rule reaches further back than this.
-_LONGEST_NAME = 253
+_TOO_MANY = Verdict(
+    Action.BLOCK, "more rules would have to be tried on this URL than there is time for"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A rule that matches a request: its text and place, what it does, and what came of it."""
+
+    cited: Cited
+    effect: str
+    fate: str
 
 
 class Matcher:
-    """The rules of all lists, filled once and then only asked."""
+    """The rules of all lists: filled once, sealed, then only asked."""
 
     def __init__(self) -> None:
-        self._sources: list[Source] = []
-        self._blocks: _Table = {}
-        self._exceptions: _Table = {}
+        self.sources: list[Source] = []
+        self._trusted = 0
+        self._blocks = Index()
+        self._exceptions = Index()
+        self._important = Index()
+        self._important_exceptions = Index()
+        self._answers = Index()
+        self._pages = Index()
+        self._badfilters: list[tuple[int, NetworkRule]] = []
+        self._cited: dict[int, Cited] = {}
 
-    def add_source(self, source: Source) -> None:
-        """Make *source* the one that the following rules are from."""
-        self._sources.append(source)
+    def add_source(self, source: Source) -> int:
+        """Make *source* the one that the following rules are from; returns its number."""
+        self.sources.append(source)
+        number = len(self.sources) - 1
+        self._trusted |= source.trusted << number
+        return number
 
-    def add(self, rule: Rule, line: int) -> None:
-        """Add *rule*, from *line* of the source added last.
+    def add(self, parsed: HostRule | NetworkRule, line: int) -> None:
+        """Add what *line* of the source added last says.
 
-        Of several rules for one host the first is kept, as it is what an
-        answer names, but one for the subtree takes the place of a narrower one.
+        Raises:
+            RuleError: when there is no room for it.
         """
-        table = self._blocks if rule.effect is Effect.BLOCK else self._exceptions
-        packed = (len(self._sources) - 1) << _LINE_BITS + 1 | line << 1
-        if rule.scope is Scope.HOST:
-            packed |= _HOST_ONLY
-        for host in rule.hosts:
-            known = table.setdefault(host, packed)
-            if known & _HOST_ONLY and rule.scope is Scope.SUBTREE:
-                table[host] = packed
+        if line > MOST_LINES:
+            raise RuleError(f"expected at most {MOST_LINES} lines in a list, found more")
+        place = len(self.sources) - 1 << LINE_BITS | line
+        if isinstance(parsed, HostRule):
+            index = self._blocks if parsed.effect is Effect.BLOCK else self._exceptions
+            for host in parsed.hosts:
+                index.add_host(host, place, parsed.scope)
+            return
+        options = parsed.options
+        if options.badfilter:
+            self._badfilters.append((place, parsed))
+            return
+        rule = Rule(place, parsed.mask, parsed)
+        excepts = parsed.effect is Effect.EXCEPT
+        if options.redirect_only:
+            self._answers.add(rule, parsed)
+        elif options.important:
+            (self._important_exceptions if excepts else self._important).add(rule, parsed)
+        else:
+            (self._exceptions if excepts else self._blocks).add(rule, parsed)
+        if excepts and options.types is not None and "document" in options.types:
+            self._pages.add(rule, parsed)
 
-    def decide(self, names: Iterable[str]) -> Verdict:
-        """Return the verdict on canonical *names*: blocked as soon as any of them is.
+    def seal(self) -> Iterator[tuple[Source, int, RuleError]]:
+        """Apply ``badfilter`` and make ready; yields what found no room, with source and line."""
+        for place, parsed in self._badfilters:
+            may_touch = self._badfilter(place, parsed)
+            for index in self._indexes():
+                index.remove(parsed, may_touch)
+        self._badfilters = []
+        for index in self._indexes():
+            for place, error in index.seal():
+                yield self._source(place), place & MOST_LINES, error
 
-        An exception saves the name it covers, not the others.  Names are all
-        that host rules need, so the verdict holds at every stage: CONNECT,
-        server name, request and connection.
+    def _badfilter(self, place: int, parsed: NetworkRule) -> Callable[[int], bool]:
+        """Return what tells whether the rule at a place is meant; own ones by own lists only."""
+        from forebay.blocklist.parse import parse_line
+
+        trusted = self._is_trusted(place)
+
+        def is_meant(other: int) -> bool:
+            if self._is_trusted(other) and not trusted:
+                return False
+            said = parse_line(self._cite(other).rule)
+            if isinstance(said, NetworkRule):
+                return said.key == parsed.key and said.effect is parsed.effect
+            return (
+                said is not None
+                and said.effect is parsed.effect
+                and said.hosts == (parsed.host,)
+                and parsed.key == (f"||{parsed.host}^", "")
+            )
+
+        return is_meant
+
+    def _indexes(self) -> tuple[Index, ...]:
+        return (
+            self._blocks, self._exceptions, self._important, self._important_exceptions,
+            self._answers, self._pages,
+        )  # fmt: skip
+
+    def decide(self, request: Request, active: int = EVERY_LIST) -> Verdict:
+        """Return the verdict on *request* by the lists in the bit set *active*."""
+        try:
+            return self._decide(request, active)
+        except TooManyCandidatesError:
+            return _TOO_MANY
+
+    def excepts(self, request: Request, active: int = EVERY_LIST) -> Cited | None:
+        """Return an exception of the user's own that *request* matches."""
+        try:
+            found = self._exception(request, active & self._trusted, important=False)
+        except TooManyCandidatesError:
+            return None
+        return None if found is None else self._cite(found.place)
+
+    def is_certain(self, request: Request, verdict: Verdict) -> bool:
+        """Return whether every request for this host gets *verdict*, which blocks this one.
+
+        It does not when the rule asks for more than the host, or when some
+        exception is about the host.
         """
-        saved: Verdict | None = None
-        for name in names:
-            found = _find(self._blocks, name)
-            if found is None:
-                continue
-            exception = _find(self._exceptions, name)
-            if exception is None:
-                return self._blocked(name, *found)
-            saved = saved or self._saved(name, found[1], exception[1])
-        return saved or NOT_LISTED
+        if verdict.matched is not None and not any(
+            rule.is_plain and self._cite(rule.place) == verdict.matched
+            for rule in self._blocks.about_host(request)
+        ):
+            return False
+        return not (
+            self._exceptions.about_host(request) or self._important_exceptions.about_host(request)
+        )
 
-    def _blocked(self, name: str, host: str, packed: int) -> Verdict:
-        reason = f"{name} is listed" if host == name else f"{name} lies below {host}"
-        return Verdict(Action.BLOCK, reason, name, self._cite(packed))
+    def answer(self, request: Request, active: int = EVERY_LIST) -> str | None:
+        """Return what a ``redirect-rule`` says a blocked *request* is answered with."""
+        found = self._answers.find(request, active)
+        return None if found is None else found.options.redirect
 
-    def _saved(self, name: str, blocked: int, excepted: int) -> Verdict:
-        exception = self._cite(excepted)
-        reason = f"{name} is excepted by {exception.rule}"
-        return Verdict(Action.ALLOW, reason, name, self._cite(blocked), exception)
+    def _decide(self, request: Request, active: int) -> Verdict:
+        verdict = self._by(self._important, request, active) if self._important else NOT_LISTED
+        if verdict.blocked:
+            return verdict
+        usual = self._by(self._blocks, request, active)
+        return usual if usual.blocked or verdict is NOT_LISTED else verdict
 
-    def _cite(self, packed: int) -> Cited:
-        return self._sources[packed >> _LINE_BITS + 1].cite(packed >> 1 & _LINE_MASK)
+    def _by(self, blocks: Index, request: Request, active: int) -> Verdict:
+        rule = blocks.find(request, active)
+        if rule is None:
+            return NOT_LISTED
+        important = blocks is self._important
+        exception = self._exception(request, active, important=important)
+        if exception is not None and not self._is_trusted(exception.place):
+            # It came with a list: it saves from lists, not from the user's own blocks.
+            own = blocks.find(request, active & self._trusted)
+            if own is not None:
+                rule, exception = own, None  # an exception of one's own would have been found
+        return self._verdict(request, rule, exception, active)
+
+    def _exception(self, request: Request, active: int, *, important: bool) -> Rule | None:
+        """Return an exception for *request*, one of the user's own if there is any."""
+        page = _page(request) if self._pages else None
+        for lists in (active & self._trusted, active):
+            found = self._important_exceptions.find(request, lists)
+            if found is None and not important:
+                found = self._exceptions.find(request, lists)
+            if found is None and page is not None:
+                found = self._page_exception(page, lists, important=important)
+            if found is not None:
+                return found
+        return None
+
+    def _page_exception(self, page: Request, active: int, *, important: bool) -> Rule | None:
+        for rule in self._pages.all(page):
+            if active >> (rule.place >> LINE_BITS) & 1 and (
+                rule.options.important or not important
+            ):
+                return rule
+        return None
+
+    def _verdict(
+        self, request: Request, rule: Rule, exception: Rule | None, active: int
+    ) -> Verdict:
+        name, cited = request.host.name, self._cite(rule.place)
+        if exception is not None:
+            saved_by = self._cite(exception.place)
+            return Verdict(
+                Action.ALLOW, f"{name} is excepted by {saved_by.rule}", name, cited, saved_by
+            )
+        redirect = rule.options.redirect
+        if redirect is None and self._answers:
+            redirect = self.answer(request, active)
+        return Verdict(Action.BLOCK, _reason(request, rule, cited), name, cited, redirect=redirect)
+
+    def explain(self, request: Request, active: int = EVERY_LIST) -> list[Match]:
+        """Return every rule that matches *request*, in the order of lists and lines."""
+        verdict = self.decide(request, active)
+        found: list[tuple[int, Match]] = []
+        for index, effect in (
+            (self._important, "important block"),
+            (self._blocks, "block"),
+            (self._important_exceptions, "important exception"),
+            (self._exceptions, "exception"),
+            (self._answers, "answer"),
+        ):
+            for rule in index.all(request):
+                cited = self._cite(rule.place)
+                found.append((rule.place, Match(cited, effect, self._fate(rule, verdict, active))))
+        page = _page(request)
+        for rule in self._pages.all(page) if page is not None else ():
+            cited = self._cite(rule.place)
+            match = Match(cited, "exception for pages", self._fate(rule, verdict, active))
+            found.append((rule.place, match))
+        return [match for _, match in sorted(found, key=lambda each: each[0])]
+
+    def _fate(self, rule: Rule, verdict: Verdict, active: int) -> str:
+        cited = self._cite(rule.place)
+        if not active >> (rule.place >> LINE_BITS) & 1:
+            return "switched off by the policy"
+        if cited in (verdict.exception, verdict.matched):
+            decides = verdict.exception if verdict.exception is not None else verdict.matched
+            return "decides" if cited == decides else "overruled by the exception"
+        return "matches too"
+
+    def _is_trusted(self, place: int) -> bool:
+        return bool(self._trusted >> (place >> LINE_BITS) & 1)
+
+    def _source(self, place: int) -> Source:
+        return self.sources[place >> LINE_BITS]
+
+    def _cite(self, place: int) -> Cited:
+        found = self._cited.get(place)
+        if found is None:
+            if len(self._cited) >= _MOST_CITED:
+                self._cited.clear()
+            found = self._cited[place] = self._source(place).cite(place & MOST_LINES)
+        return found
+
+    def release(self, pause: Callable[[], None]) -> None:
+        """Empty a matcher that is no longer asked, with pauses for other threads."""
+        for index in self._indexes():
+            index.release(pause)
 
 
-def _find(table: _Table, name: str) -> tuple[str, int] | None:
-    """Return the closest host in *table* that covers *name*, and what is stored for it."""
-    packed = table.get(name)
-    if packed is not None:
-        return name, packed
-    dot = name.find(".", max(0, len(name) - _LONGEST_NAME - 1)) + 1
-    while dot:
-        above = name[dot:]
-        packed = table.get(above)
-        if packed is not None and not packed & _HOST_ONLY:
-            return above, packed
-        dot = name.find(".", dot) + 1
-    return None
+def _page(request: Request) -> Request | None:
+    """Return the request for the page that *request* came from, if its URL is known."""
+    if request.source_url is None or request.type == "document":
+        return None
+    try:
+        return Request.of(request.source_url, source=request.source_url, type="document")
+    except ValueError:
+        return None
+
+
+def _reason(request: Request, rule: Rule, cited: Cited) -> str:
+    name = request.host.name
+    if not rule.is_plain:
+        return f"{name} is asked for in a way that is listed"
+    for above in request.host.parents:
+        if above in cited.rule.lower():
+            return f"{name} is listed" if above == name else f"{name} lies below {above}"
+    return f"{name} is listed"

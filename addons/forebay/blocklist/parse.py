@@ -1,30 +1,46 @@
-"""One line of a list to a rule: plain domains, hosts files and ``||host^`` of Adblock lists.
+"""One line of a list to a rule: Adblock network rules, hosts files, plain domains.
 
-================== ======================================================
-``ads.example``     blocks the domain and all names below it
-``0.0.0.0 a b``     hosts file: blocks exactly these hosts
-``||ads.example^``  blocks the host and all names below it
-``@@||ok.example^`` excepts the host and all names below it from blocking
-``!`` or ``#``      comment; `` #`` also after a rule
-================== ======================================================
+======================= ======================================================
+``ads.example``         blocks the domain and all names below it
+``0.0.0.0 a b``         hosts file: blocks exactly these hosts
+``||ads.example^``      blocks the host and all names below it
+``/banner/*$script``    a pattern (see `pattern`) and options (see `options`)
+``/ad[0-9]+/``          a regular expression
+``@@||ok.example^``     an exception
+``!`` or ``#``          comment; `` #`` also after a domain or hosts
+======================= ======================================================
 
-What else Adblock lists hold (options, patterns, cosmetic rules) is refused as
-unsupported, never taken as a wider rule than was written.
+What else lists hold (cosmetic rules, options that a proxy cannot follow) is
+refused as unsupported, never taken as a wider rule than was written.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from forebay import names
-from forebay.blocklist.rule import Effect, Rule, Scope
+from forebay.blocklist import resource
+from forebay.blocklist.expression import literal_of, parse_expression
+from forebay.blocklist.options import KNOWN, NONE, Options, UnsupportedRuleError, parse_options
+from forebay.blocklist.pattern import parse_pattern
+from forebay.blocklist.request import Request
+from forebay.blocklist.rule import Effect, Exact, HostRule, NetworkRule, Scope
 from forebay.errors import RuleError
 
-LONGEST_LINE = 8192
+LONGEST_LINE = 32_768
+FEWEST_LETTERS = 3
+"""A pattern with fewer given characters needs options that say where it holds."""
+
+_UNLIKE = [
+    [Request.of(f"{scheme}://{name}/") for name in ("q.zj", "7x.kv")]
+    for scheme in ("http", "https", "ws", "wss")
+]
+_SHORT = 1 + len("https://7x.kv/")
 
 # Canonical as it is: what nearly every line of a large list holds.
 _DOMAIN = r"(?:[a-z0-9_-]{1,63}\.)+[a-z_-][a-z0-9_-]{0,62}"
-_PLAIN_LINE = re.compile(_DOMAIN).fullmatch
+_PLAIN_LINE = re.compile(rf"(?:(\|\|)|(?![_-]))({_DOMAIN})(?(1)\^)").fullmatch
 _HOSTS_LINE = re.compile(rf"(?:0\.0\.0\.0|127\.0\.0\.1)[ \t]+({_DOMAIN})").fullmatch
 
 _HOST = re.compile(r"(?:[a-z0-9_-]{1,63}\.)*(?![0-9]+\Z)[a-z0-9_-]{1,63}").fullmatch
@@ -32,8 +48,15 @@ _LONGEST_NAME = 253
 _HEADER = re.compile(r"\[[A-Za-z][^\]]*\]").fullmatch
 _COSMETIC = re.compile(r"#[@?$%]*##?(?=[^\s#])")
 _COMMENT = re.compile(r"\s#.*\Z", re.DOTALL)
-_PATTERN = re.compile(r"[*/|^$=&?,~@]").search
-_EVERYTHING = re.compile(r"[.*^|]*").fullmatch
+# No pattern, but letters, digits and dots, of whatever script.
+_DOMAIN_LIKE = re.compile(r"[^\W_][^\s!-,/:-@\[-`{-~]*").fullmatch
+_OPTION = re.compile(r"~?[A-Za-z0-9_-]+(?:=|,|\Z)").match
+_SURE_OPTION = re.compile(
+    r"\$~?(?:"
+    + "|".join(sorted(KNOWN | resource.ALL | {"domain", "from", "to", "denyallow", "method"}))
+    + r")(?:=|,|\Z)",
+    re.IGNORECASE,
+).search
 
 # Addresses to which hosts files send what they block.
 _NOWHERE = frozenset({"0.0.0.0", "127.0.0.1", "::", "::1"})
@@ -58,15 +81,11 @@ _LOCAL = frozenset(
 )
 
 
-class UnsupportedRuleError(RuleError):
-    """A line that other filters may know how to use; counted apart from mistakes."""
-
-
-def parse_line(text: str) -> Rule | None:
+def parse_line(text: str) -> HostRule | NetworkRule | None:
     """Return the rule in *text*, or None for a comment, a header or a blank line.
 
     Raises:
-        UnsupportedRuleError: for what Adblock lists hold besides host rules.
+        UnsupportedRuleError: for what other filters may know how to use.
         RuleError: for all else that is no rule, or that would match everything.
 
     >>> parse_line("0.0.0.0 ads.example").scope.name, parse_line("||ads.example^").scope.name
@@ -75,72 +94,140 @@ def parse_line(text: str) -> Rule | None:
     if len(text) > LONGEST_LINE:
         raise RuleError(f"expected at most {LONGEST_LINE} characters, found {len(text)}")
     line = text.strip()
-    if _PLAIN_LINE(line) and len(line) <= _LONGEST_NAME and line not in _LOCAL:
-        return Rule((line,), Scope.SUBTREE, Effect.BLOCK)
+    plain = _PLAIN_LINE(line)
+    if plain and len(plain[2]) <= _LONGEST_NAME and (plain[1] or line not in _LOCAL):
+        return HostRule((plain[2],), Scope.SUBTREE, Effect.BLOCK)
     hosts_line = _HOSTS_LINE(line)
     if hosts_line and len(hosts_line[1]) <= _LONGEST_NAME and hosts_line[1] not in _LOCAL:
-        return Rule((hosts_line[1],), Scope.HOST, Effect.BLOCK)
+        return HostRule((hosts_line[1],), Scope.HOST, Effect.BLOCK)
     return _parse_rest(line)
 
 
-def _parse_rest(line: str) -> Rule | None:
+def _parse_rest(line: str) -> HostRule | NetworkRule | None:
     if not line or line.startswith("!") or _HEADER(line):
         return None
-    if line.startswith("#") and not _COSMETIC.match(line):
-        return None
-    line = _COMMENT.sub("", line)
-    if _COSMETIC.search(line):
-        raise UnsupportedRuleError(f"expected a host rule, found a cosmetic one: {_shown(line)}")
-    first, *others = line.split()
-    if others:
-        return _parse_hosts(first, others)
+    if "#" in line:
+        if _COSMETIC.search(line):
+            raise UnsupportedRuleError(f"expected a network rule, found {_shown(line)}", "cosmetic")
+        if line.startswith("#"):
+            return None
     if line.startswith("@@"):
-        return _parse_adblock(line, line[2:], Effect.EXCEPT)
-    if line.startswith("||"):
-        return _parse_adblock(line, line, Effect.BLOCK)
-    return _parse_domain(line)
+        return _parse_adblock(line, _COMMENT.sub("", line[2:]), Effect.EXCEPT)
+    bare = _COMMENT.sub("", line)
+    first, *others = bare.split()
+    if names.is_address(names.canonical(first)):
+        return _parse_hosts(first, others) if others else _parse_domain(first)
+    if not others and _DOMAIN_LIKE(first):
+        return _parse_domain(first)
+    return _parse_adblock(line, bare, Effect.BLOCK)
 
 
-def _parse_adblock(line: str, pattern: str, effect: Effect) -> Rule:
-    if _EVERYTHING(pattern):
-        raise RuleError(f"expected a host, found a rule for everything: {_shown(line)}")
-    inner = pattern[2:-1]
-    if not (pattern.startswith("||") and pattern.endswith("^")) or _PATTERN(inner):
-        raise UnsupportedRuleError(f"expected ||host^ and no more, found {_shown(line)}")
-    if inner.endswith("."):
-        raise RuleError(f"expected a host, found {_shown(inner)}")
-    return Rule((_host(inner),), Scope.SUBTREE, effect)
+def _parse_adblock(line: str, text: str, effect: Effect) -> HostRule | NetworkRule:
+    pattern, option_text = _divided(text)
+    options = parse_options(option_text) if option_text else NONE
+    if effect is Effect.EXCEPT and options.redirect_only:
+        raise UnsupportedRuleError("expected redirect-rule in a block", "redirect-rule exception")
+    if _is_regex(pattern):
+        return _expression(line, pattern, option_text, options, effect)
+    found = parse_pattern(pattern, match_case=options.match_case)
+    only_host = found.host is not None and not found.literal and found.glob is None
+    if (
+        found.host is None
+        and found.letters < _SHORT
+        and not _is_narrow(options, effect)
+        and (found.letters < FEWEST_LETTERS or _is_everywhere(found.literal, found.glob))
+    ):
+        raise RuleError(
+            f"expected a host or a pattern, found a rule for everything: {_shown(line)}"
+        )
+    if only_host and found.host is not None and options == NONE:
+        return HostRule((found.host,), Scope.SUBTREE, effect)
+    return NetworkRule(
+        effect, found.host, found.literal, found.glob, found.tokens, options,
+        options.mask(resource.ALL if only_host else resource.USUAL), _key(pattern, option_text),
+    )  # fmt: skip
 
 
-def _parse_hosts(address: str, hosts: list[str]) -> Rule | None:
+def _expression(
+    line: str, pattern: str, option_text: str, options: Options, effect: Effect
+) -> NetworkRule:
+    exact = parse_expression(pattern[1:-1], match_case=options.match_case)
+    literal = literal_of(pattern[1:-1])
+    if not _is_narrow(options, effect) and _is_everywhere(literal, exact):
+        raise RuleError(f"expected a regex, found a rule for everything: {_shown(line)}")
+    return NetworkRule(
+        effect, None, literal, exact, (), options, options.mask(resource.USUAL),
+        _key(pattern, option_text),
+    )  # fmt: skip
+
+
+def _is_narrow(options: Options, effect: Effect) -> bool:
+    """Return whether the options alone say enough."""
+    if effect is Effect.EXCEPT and options.types and "document" in options.types:
+        # It is about all that such a page asks for.
+        return replace(options, types=None).narrow
+    return options.narrow
+
+
+def _is_everywhere(literal: str, exact: Exact | None) -> bool:
+    """Return whether of some scheme all URLs match: two that have nothing else in common do."""
+    return any(
+        all(
+            literal in request.url and (exact is None or exact.matches(request))
+            for request in unlike
+        )
+        for unlike in _UNLIKE
+    )
+
+
+def _is_regex(pattern: str) -> bool:
+    return len(pattern) > 2 and pattern.startswith("/") and pattern.endswith("/")
+
+
+def _divided(text: str) -> tuple[str, str]:
+    """Return the pattern and the options, which follow the last ``$`` that options can follow."""
+    at = text.rfind("$")
+    if at < 0:
+        return text, ""
+    if not _is_regex(text) and _OPTION(text, at + 1):
+        return text[:at], text[at + 1 :]
+    if _SURE_OPTION(text):
+        # Their values hold a ``$`` themselves.
+        raise UnsupportedRuleError(f"expected options after $, found {_shown(text)}", "regex value")
+    return text, ""
+
+
+def _key(pattern: str, option_text: str) -> tuple[str, str]:
+    if not option_text:
+        return pattern, ""
+    parts = (part.strip().lower() for part in option_text.split(","))
+    return pattern, ",".join(sorted(part for part in parts if part != "badfilter"))
+
+
+def _parse_hosts(address: str, hosts: list[str]) -> HostRule | None:
     where = names.canonical(address)
-    if not names.is_address(where):
-        if _PATTERN(address):
-            raise UnsupportedRuleError(f"expected a host rule, found {_shown(address)} and more")
-        raise RuleError(f"expected one domain, or an address and hosts, found {_shown(address)}")
     listed = [host for host in hosts if host.lower() not in _LOCAL]
     if where not in _NOWHERE and listed:
         raise UnsupportedRuleError(
-            f"expected the address 0.0.0.0, 127.0.0.1, :: or ::1, found {_shown(address)}"
+            f"expected the address 0.0.0.0, 127.0.0.1, :: or ::1, found {_shown(address)}",
+            "hosts entry with another address",
         )
     blocked = tuple(name for name in map(_host, listed) if name not in _NOWHERE)
-    return Rule(blocked, Scope.HOST, Effect.BLOCK) if blocked else None
+    return HostRule(blocked, Scope.HOST, Effect.BLOCK) if blocked else None
 
 
-def _parse_domain(line: str) -> Rule | None:
-    if line.lower() in _LOCAL:
+def _parse_domain(text: str) -> HostRule | None:
+    if text.lower() in _LOCAL:
         return None
-    if _EVERYTHING(line):
-        raise RuleError(f"expected a host, found a rule for everything: {_shown(line)}")
-    if _PATTERN(line):
-        raise UnsupportedRuleError(f"expected a host rule, found a pattern: {_shown(line)}")
-    host = _host(line)
+    host = _host(text)
     if host in _NOWHERE:
-        raise RuleError(f"expected hosts after the address {_shown(line)}, found none")
+        raise RuleError(f"expected hosts after the address {_shown(text)}, found none")
     if "." not in host and ":" not in host:
-        # In Adblock lists a bare word is a pattern for any part of a URL.
-        raise UnsupportedRuleError(f"expected a domain or ||{host}^, found {_shown(line)}")
-    return Rule((host,), Scope.SUBTREE, Effect.BLOCK)
+        # Other filters take a bare word for a pattern: any URL that has it anywhere.
+        raise UnsupportedRuleError(
+            f"expected a domain or ||{host}^ or *{host}*, found {_shown(text)}", "bare word"
+        )
+    return HostRule((host,), Scope.SUBTREE, Effect.BLOCK)
 
 
 def _host(text: str) -> str:
@@ -153,8 +240,6 @@ def _host(text: str) -> str:
     if "%" not in text and names.is_address(host):
         return host
     if "%" in text or len(host) > _LONGEST_NAME or not _HOST(host):
-        if re.search(r":\d+\Z", host):
-            raise UnsupportedRuleError(f"expected a host without port, found {_shown(text)}")
         raise RuleError(f"expected a host, found {_shown(text)}")
     return host
 

@@ -27,6 +27,8 @@ class Verdict:
         name: the name that decided, None when none did.
         matched: the rule that blocks the name, kept when an exception saved it.
         exception: the rule that saved the name.
+        redirect: the name of the stub that the rule wants as answer.
+        policy: the policy by which it was decided, if one was.
     """
 
     action: Action
@@ -34,6 +36,8 @@ class Verdict:
     name: str | None = None
     matched: Cited | None = None
     exception: Cited | None = None
+    redirect: str | None = None
+    policy: str | None = None
 
     @property
     def blocked(self) -> bool:
@@ -67,6 +71,7 @@ class Verdict:
             "name": self.name,
             **_cited(self.matched),
             "exception": None if self.exception is None else _cited(self.exception),
+            "policy": self.policy,
             "reason": self.reason,
         }
 
@@ -92,5 +97,11 @@ def visible(text: str | None, limit: int = 200) -> str:
 
 def _cited(rule: Cited | None) -> dict[str, Any]:
     if rule is None:
-        return {"rule": None, "list": None, "path": None, "line": None}
-    return {"rule": rule.rule, "list": rule.list, "path": rule.path, "line": rule.line}
+        return {"rule": None, "list": None, "path": None, "line": None, "group": None}
+    return {
+        "rule": rule.rule,
+        "list": rule.list,
+        "path": rule.path,
+        "line": rule.line,
+        "group": rule.group or None,
+    }

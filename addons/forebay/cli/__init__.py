@@ -9,6 +9,8 @@ import forebay
 USAGE = """\
 usage: forebay proxy [--web] [mitmproxy arguments]   start the proxy on 127.0.0.1:8080
        forebay init [--home DIR]                     write commented examples of your own rules
+       forebay check URL [--type TYPE --source URL]  say whether it is blocked, and by which rule
+       forebay lists [update [NAME…] [--force]]      show the lists, or download those that are due
        forebay --version
 """
 
@@ -24,6 +26,14 @@ def main(arguments: list[str] | None = None) -> int:
             from forebay.cli import init
 
             return init.run(rest)
+        case ["check", *rest]:
+            from forebay.cli import check
+
+            return check.run(rest)
+        case ["lists", *rest]:
+            from forebay.cli import lists
+
+            return lists.run(rest)
         case ["--version"]:
             print(f"forebay {forebay.__version__}")
             return 0
@@ -31,7 +41,10 @@ def main(arguments: list[str] | None = None) -> int:
             print(USAGE, end="")
             return 0
         case [command, *_]:
-            print(f"forebay: expected proxy, init or --version, found {command!r}", file=sys.stderr)
+            print(
+                f"forebay: expected proxy, init, check, lists or --version, found {command!r}",
+                file=sys.stderr,
+            )
         case _:
             print(USAGE, end="", file=sys.stderr)
     return 2

@@ -8,13 +8,39 @@ import sys
 from pathlib import Path
 
 BLOCKLIST = """\
-! Hosts that you block or allow yourself; read after the lists that ship.
+! What you block or allow yourself; no exception of a list undoes a block of yours.
 ! One rule a line; edits take effect at once.
 !
-! ||ads.example^          the host and all its subdomains
-! tracker.example         the same
-! 0.0.0.0 pixel.example   exactly this host, as in a hosts file
-! @@||cdn.ads.example^    an exception: never blocked
+! ||ads.example^               the host and all its subdomains
+! tracker.example              the same
+! 0.0.0.0 pixel.example        exactly this host, as in a hosts file
+! /banner/*$image,third-party  a pattern, for images of other sites
+! @@||cdn.ads.example^         an exception: never blocked
+"""
+
+LISTS = """\
+# Lists that are downloaded (forebay lists update), and files of your own.
+# The names that ship are shown by: forebay lists
+#
+# lists:
+#   - name: easylist
+#     enabled: true
+#   - name: mine
+#     file: ~/lists/mine.txt
+#     group: work
+"""
+
+POLICIES = """\
+# Who gets which lists, and when; the first policy that fits decides.
+#
+# policies:
+#   - id: kids
+#     clients: [192.168.1.64/26]
+#     when:
+#       - {days: [mon-fri], from: "08:00", to: "16:00"}
+#     groups: {ads: on}
+#     mode: allow-only
+#     allow: [school.example]
 """
 
 REWRITE = """\
@@ -35,7 +61,12 @@ REWRITE = """\
 #       set: {Cache-Control: no-store}
 """
 
-EXAMPLES = {"blocklists/own.txt": BLOCKLIST, "rewrite.yaml": REWRITE}
+EXAMPLES = {
+    "blocklists/own.txt": BLOCKLIST,
+    "lists.yaml": LISTS,
+    "policies.yaml": POLICIES,
+    "rewrite.yaml": REWRITE,
+}
 
 
 def run(arguments: list[str]) -> int:

@@ -28,6 +28,7 @@ from forebay.proxycore import (
     selfloop,
     serverfirst,
     trim,
+    tunnels,
     unaddressed,
     unloaded,
     upload,
@@ -60,6 +61,7 @@ GUARDS = (
     Guard(retry.PATCH, retry.self_test, filter_rests_on_it=False),
     Guard(pressure.PATCH, pressure.self_test, filter_rests_on_it=False),
     Guard(None, segments.self_test, filter_rests_on_it=True),
+    Guard(None, tunnels.self_test, filter_rests_on_it=True),
 )
 
 

@@ -3,8 +3,9 @@
 mitmproxy decides on the first TCP segment.  One that ends within the request
 line or within the first three bytes of a ClientHello becomes a raw tunnel: no
 TLS interception, no request, no filter, for a hostile client as for an honest
-slow one.  So does an HTTP request that begins with an empty line (RFC 9112 §2.2 tells servers to
-skip it) or whose method is not made of letters.
+slow one.  So does an HTTP request that begins with an empty line (RFC 9112 §2.2 tells
+servers to skip it), whose words are parted by tabs (§3 lets servers take them)
+or whose method is not made of letters or begins with SSH.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from mitmproxy.proxy import events, layer
 from mitmproxy.proxy.layers import HttpLayer
 from mitmproxy.proxy.layers.http import HTTPMode
 
+from forebay.proxycore import excluded
 from forebay.proxycore.patch import CoreMismatchError
 from forebay.proxycore.sansio import Driver, client_context
 
@@ -26,8 +28,17 @@ LINE_LIMIT_BYTES = 16 * 1024
 
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _PARTIAL_METHOD = re.compile(_TOKEN)
-_PARTIAL_LINE = re.compile(_TOKEN + rb" [^\r\n]*\r?")
-_REQUEST_LINE = re.compile(_TOKEN + rb" [^\r\n]* HTTP/[0-9]\.[0-9][ \t]*\r?\n", re.IGNORECASE)
+_SPACE = rb"[ \t\v\f]"
+# With a NUL in it only what begins with a common method is one: the first message
+# of git has NULs and no end of line.
+_PARTIAL_LINE = re.compile(
+    rb"(?:" + _TOKEN + _SPACE + rb"[^\r\n\0]*"
+    rb"|(?i:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS)" + _SPACE + rb"[^\r\n]*)\r?"
+)
+_REQUEST_LINE = re.compile(
+    _TOKEN + _SPACE + rb"[^\r\n]*" + _SPACE + rb"HTTP/[0-9]\.[0-9]" + _SPACE + rb"*\r?\n",
+    re.IGNORECASE,
+)
 
 
 def needs_more(data: bytes) -> bool:
@@ -65,6 +76,8 @@ def is_request(data: bytes) -> bool:
 def next_layer(nextlayer: layer.NextLayer) -> None:
     """Defer the decision while the client's first bytes tell too little.
 
+    A connection that mitmproxy would pass through unread stays raw.
+
     Raises:
         AddonHalt: to keep mitmproxy's own addon from deciding now; the
             question is asked again with the next segment.
@@ -81,11 +94,21 @@ def next_layer(nextlayer: layer.NextLayer) -> None:
     if needs_more(data):
         raise exceptions.AddonHalt
     inside_a_tunnel = len(nextlayer.context.layers) > 1
-    # What begins with letters and has a whole line the core decides rightly.
-    core_knows = data[:3].isalpha() and b"\n" in data
-    if inside_a_tunnel and not core_knows and is_request(data):
+    if (
+        inside_a_tunnel
+        and not _core_knows(data)
+        and is_request(data)
+        and not excluded.passes_through(nextlayer)
+    ):
         _skip_empty_lines(nextlayer)
         nextlayer.layer = HttpLayer(nextlayer.context, HTTPMode.transparent)
+
+
+def _core_knows(data: bytes) -> bool:
+    """Return whether mitmproxy takes *data* for HTTP: letters and a space in its first line."""
+    line, ended, _ = data.partition(b"\n")
+    letters = line[:3].isalpha() and not line.startswith(b"SSH")
+    return bool(ended) and b" " in line and letters
 
 
 def _skip_empty_lines(nextlayer: layer.NextLayer) -> None:

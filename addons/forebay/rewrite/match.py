@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from forebay.regexes import Regex
 from forebay.rewrite.patterns import Glob, Hosts
-from forebay.rewrite.regexes import Regex
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from forebay.errors import RuleError
 from forebay.names import canonical, is_address
-from forebay.rewrite.regexes import Regex
+from forebay.regexes import Regex
 
 REGEX = "regex:"
 

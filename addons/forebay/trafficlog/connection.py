@@ -40,6 +40,7 @@ def of_raw(
             | _of_connection(flow.client_conn, flow.server_conn)
             | _of_connect(connect, flow.timestamp_created, ending.at_s)
             | _of_error(error, ending.error_type, failures)
+            | _of_block(flow)
         ),
     )
 
@@ -81,7 +82,11 @@ def of_dns(seq: int, flow: dns.DNSFlow) -> Record:
         duration_s=parts.span(request.timestamp, flow.error.timestamp if flow.error else ended_s),
         flow_id=flow.id,
         dns_question=request.question.name[:255] if request.question else None,
-        **(_of_connection(flow.client_conn, flow.server_conn) | _of_error(error, None, {})),
+        **(
+            _of_connection(flow.client_conn, flow.server_conn)
+            | _of_error(error, None, {})
+            | _of_block(flow)
+        ),
     )
 
 
@@ -98,6 +103,12 @@ def of_malformed(seq: int, address: tuple[str, int], message: str, now_s: float)
         error_type=failure.MALFORMED,
         error_message=parts.message(message),
     )
+
+
+def _of_block(flow: tcp.TCPFlow | udp.UDPFlow | dns.DNSFlow) -> dict[str, Any]:
+    # A connection that was refused for what it asks for, or a name that is denied.
+    found = parts.verdict(outcome.of(flow), "block")
+    return {} if found is None else {"block": found}
 
 
 def _of_traffic(traffic: Traffic | None) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from mitmproxy import connection, dns, http, tcp, udp
 from mitmproxy import flow as mflow
 from mitmproxy.proxy.mode_specs import Socks5Mode
 
+from forebay import outcome
 from forebay.trafficlog import failure
 from forebay.trafficlog.clients import Client, Traffic
 from forebay.trafficlog.connection import of_connection, of_dns, of_raw
@@ -100,7 +101,7 @@ class Ledger:
     def begin_exchange(self, flow: http.HTTPFlow) -> None:
         """Note an HTTP exchange."""
         self.tell(flow)
-        if flow.live:
+        if flow.live or _was_killed(flow):
             self._open[flow] = _EXCHANGE
 
     def begin_query(self, flow: dns.DNSFlow) -> None:
@@ -201,3 +202,9 @@ class Ledger:
             if flow.live:
                 self.finish(flow, ending)
         self._open.clear()
+
+
+def _was_killed(flow: http.HTTPFlow) -> bool:
+    """Return whether an addon before us killed *flow*, which then looks like one from a file."""
+    noted = flow.metadata.get(outcome.KEY)
+    return flow.error is not None and isinstance(noted, dict) and not noted.get("logged")

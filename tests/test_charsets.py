@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forebay.rewrite.charsets import ALL, OTHERS, Beginnings
+from forebay.charsets import ALL, OTHERS, Beginnings
 
 
 def beginnings(text: str) -> tuple[int, bool]:

@@ -1,0 +1,269 @@
+"""Find the few of many rules that a request can match.
+
+Rules are kept where a request leads to them: by the host they name; by a run
+of letters and digits that the URL must have (of several the one that fewest
+rules have); by the page they are for; and few in a list that is gone through
+for every request.
+
+Pure: no mitmproxy, no clock, no files.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+
+from forebay.blocklist import resource
+from forebay.blocklist.request import Request
+from forebay.blocklist.rule import LINE_BITS, NetworkRule, Rule, Scope
+from forebay.errors import RuleError
+
+MOST_IN_ONE_PLACE = 1000
+"""Most rules that one host, token or page may lead to: a bound for the time of a decision."""
+_MOST_HOSTS_KEPT = 4096
+
+MOST_CANDIDATES = 10_000
+"""Most rules that are tried on one request."""
+_MOST_HOSTS_KEPT = 4096
+
+# Runs that so many URLs have that looking them up is little help.
+_COMMON = frozenset(
+    [
+        "http",
+        "https",
+        "www",
+        "com",
+        "net",
+        "org",
+        "co",
+        "uk",
+        "de",
+        "fr",
+        "js",
+        "css",
+        "png",
+        "gif",
+        "jpg",
+        "jpeg",
+        "html",
+        "htm",
+        "php",
+        "asp",
+        "aspx",
+        "ajax",
+        "api",
+        "cdn",
+        "static",
+        "assets",
+        "images",
+        "img",
+        "image",
+        "v1",
+        "v2",
+        "id",
+        "min",
+        "index",
+        "script",
+        "scripts",
+        "svg",
+        "webp",
+        "json",
+        "xml",
+    ]
+)
+
+type _Stored = int | Rule | list[int | Rule]
+
+
+class TooManyCandidatesError(Exception):
+    """More rules would have to be tried on one request than there is time for."""
+
+
+class Index:
+    """Rules of one effect: filled, then sealed, then only asked.
+
+    A rule that is about a host and nothing else is stored as one int (place
+    and scope), since 500,000 objects would take five times the memory.
+    """
+
+    def __init__(self) -> None:
+        self._hosts: dict[str, _Stored] = {}
+        self._waiting: list[tuple[Rule, NetworkRule]] = []
+        self._tokens: dict[str, list[Rule]] = {}
+        self._pages: dict[str, list[Rule]] = {}
+        self._always: list[Rule] = []
+        self._found: dict[str, tuple[Rule, ...]] = {}
+        self._sources = 0
+
+    def __bool__(self) -> bool:
+        return bool(self._sources)
+
+    def add_host(self, host: str, place: int, scope: Scope) -> None:
+        """Add a rule about *host* and nothing else.
+
+        Raises:
+            RuleError: when too many rules are about this host.
+        """
+        packed = place << 1 | (scope is Scope.HOST)
+        self._sources |= 1 << (place >> LINE_BITS)
+        known = self._hosts.setdefault(host, packed)
+        if known is not packed:
+            self._append(host, known, packed)
+
+    def add(self, rule: Rule, parsed: NetworkRule) -> None:
+        """Add *rule*, whose text says *parsed*.
+
+        Raises:
+            RuleError: when too many rules are about this host.
+        """
+        self._sources |= 1 << (rule.place >> LINE_BITS)
+        if parsed.host is None:
+            self._waiting.append((rule, parsed))
+            return
+        known = self._hosts.setdefault(parsed.host, rule)
+        if known is not rule:
+            self._append(parsed.host, known, rule)
+
+    def _append(self, host: str, known: _Stored, new: int | Rule) -> None:
+        rules = known if isinstance(known, list) else [known]
+        if isinstance(new, int) and any(
+            isinstance(old, int) and _says(old) == _says(new) for old in rules
+        ):
+            return  # the same again in one list
+        if len(rules) >= MOST_IN_ONE_PLACE:
+            raise RuleError(f"expected at most {MOST_IN_ONE_PLACE} rules for {host}, found more")
+        rules.append(new)
+        self._hosts[host] = rules
+
+    def remove(self, parsed: NetworkRule, is_meant: Callable[[int], bool]) -> None:
+        """Take out the rules like *parsed* at the places that *is_meant*; before `seal`."""
+        if parsed.host is None:
+            self._waiting = [
+                (rule, each)
+                for rule, each in self._waiting
+                if not (each.key == parsed.key and is_meant(rule.place))
+            ]
+            return
+        known = self._hosts.pop(parsed.host, None)
+        if known is None:
+            return
+        rules = known if isinstance(known, list) else [known]
+        kept = [rule for rule in rules if not is_meant(_place(rule))]
+        if kept:
+            self._hosts[parsed.host] = kept if len(kept) > 1 else kept[0]
+
+    def seal(self) -> Iterator[tuple[int, RuleError]]:
+        """Put each rule where requests lead to it; yields those that found no room, by place."""
+        count = Counter(token for _, parsed in self._waiting for token in set(parsed.tokens))
+        for rule, parsed in self._waiting:
+            token = min(parsed.tokens, key=lambda each: (each in _COMMON, count[each]), default="")
+            pages = parsed.options.sources
+            if token and (pages is None or pages.otherwise or token not in _COMMON):
+                rooms = [self._tokens.setdefault(token, [])]
+            elif pages is not None and not pages.otherwise:
+                rooms = [self._pages.setdefault(domain, []) for domain in pages.meant]
+            else:
+                rooms = [self._always]
+            if any(len(room) >= MOST_IN_ONE_PLACE for room in rooms):
+                yield (
+                    rule.place,
+                    RuleError(
+                        f"expected at most {MOST_IN_ONE_PLACE} rules that can be told apart only "
+                        f"by {token or 'trying them'!r}, found more"
+                    ),
+                )
+                continue
+            for room in rooms:
+                room.append(rule)
+        self._waiting = []
+
+    def find(self, request: Request, active: int) -> Rule | None:
+        """Return a rule that matches *request*, of those whose list is in the bit set *active*.
+
+        Raises:
+            TooManyCandidatesError: when there would be too many to try.
+        """
+        if not active & self._sources:
+            return None
+        bit, url = request.bit, request.url
+        tried = 0
+        for room in self._rooms(request):
+            tried += len(room)
+            if tried > MOST_CANDIDATES:
+                raise TooManyCandidatesError
+            for rule in room:
+                # What most rules fail at, without a call.
+                if (
+                    rule.mask & bit
+                    and rule.literal in url
+                    and rule.holds(request)
+                    and active >> (rule.place >> LINE_BITS) & 1
+                ):
+                    return rule
+        return None
+
+    def all(self, request: Request) -> Iterator[Rule]:
+        """Yield every rule that matches *request*, each once."""
+        seen: set[int] = set()
+        for room in self._rooms(request):
+            for rule in room:
+                if rule.place not in seen and rule.matches(request):
+                    seen.add(rule.place)
+                    yield rule
+
+    def _rooms(self, request: Request) -> list[Sequence[Rule]]:
+        """Return where the rules are that *request* can match."""
+        found: list[Sequence[Rule]] = [self.about_host(request)]
+        tokens = self._tokens
+        if tokens:
+            found += [tokens[token] for token in tokens.keys() & request.tokens()]
+        if self._pages and request.source is not None:
+            for name in request.source.names:
+                room = self._pages.get(name)
+                if room is not None:
+                    found.append(room)
+        if self._always:
+            found.append(self._always)
+        return found
+
+    def about_host(self, request: Request) -> tuple[Rule, ...]:
+        """Return the rules about the host of *request*, or about one above it."""
+        host = request.host
+        found = self._found.get(host.name)
+        if found is None:
+            hosts = self._hosts
+            about = [name for name in host.parents if name in hosts]
+            found = tuple(self._about(host.name, about)) if about else ()
+            if len(self._found) >= _MOST_HOSTS_KEPT:
+                self._found.clear()
+            self._found[host.name] = found
+        return found
+
+    def _about(self, name: str, above: list[str]) -> Iterator[Rule]:
+        for each in above:
+            stored = self._hosts[each]
+            for rule in stored if isinstance(stored, list) else (stored,):
+                if isinstance(rule, Rule):
+                    yield rule
+                elif each == name or not rule & 1:
+                    yield Rule(rule >> 1, resource.ANYTHING)
+
+    def release(self, pause: Callable[[], None], *, each: int = 2000) -> None:
+        """Empty the index piece by piece, with a *pause* between them.
+
+        To free half a million entries at once would hold up all threads.
+        """
+        for table in (self._hosts, self._tokens, self._pages, self._found):
+            while table:
+                for _ in range(min(each, len(table))):
+                    table.popitem()
+                pause()
+
+
+def _place(stored: int | Rule) -> int:
+    return stored.place if isinstance(stored, Rule) else stored >> 1
+
+
+def _says(packed: int) -> tuple[int, int]:
+    """Return the list of a packed rule, and its scope."""
+    return packed >> LINE_BITS + 1, packed & 1

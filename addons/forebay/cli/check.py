@@ -1,0 +1,131 @@
+"""``forebay check URL``: what the blocklist would do, by which rule, without any network."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from forebay.blocklist import resource
+from forebay.blocklist.judge import active_lists, judge
+from forebay.blocklist.load import load
+from forebay.blocklist.matcher import Match
+from forebay.blocklist.policies import Policy
+from forebay.blocklist.request import Request
+from forebay.blocklist.sources import Sources, gather
+from forebay.blocklist.verdict import Verdict, visible
+from forebay.cli.places import add_places, home_folder, rules_folder
+from forebay.errors import ForebayError
+
+ALLOWED, BLOCKED, BAD_INPUT = 0, 1, 2
+
+
+def run(arguments: list[str]) -> int:
+    """Print the verdict on one URL; return 0 when it is allowed, 1 blocked, 2 for bad input."""
+    given = _parser().parse_args(arguments)
+    try:
+        request = Request.of(given.url, source=given.source, type=given.type, method=given.method)
+        if given.source and request.source is None:
+            raise ForebayError(f"--source: expected an absolute URL, found {given.source!r:.70}")
+        home = home_folder(given)
+        sources = gather(
+            shipped=rules_folder(given),
+            user=home / "rules",
+            downloads=home / "lists",
+            files=tuple(Path(each).expanduser() for each in given.list),
+        )
+        lists = load(sources.lists)
+    except (ForebayError, ValueError) as error:
+        for line in str(error).splitlines():
+            print(f"forebay check: {line}", file=sys.stderr)
+        return BAD_INPUT
+    policy = _policy(sources, given)
+    active = active_lists(lists.matcher, policy)
+    verdict = judge([request], lists.matcher, active, policy)
+    matches = lists.matcher.explain(request, active)
+    if given.json:
+        print(json.dumps(_as_json(request, verdict, policy, matches), indent=2))
+    else:
+        print("\n".join(_as_text(request, verdict, policy, matches)))
+    for name in lists.unfiltered:
+        print(f"forebay check: unfiltered, as never fetched: {name}", file=sys.stderr)
+    return BLOCKED if verdict.blocked else ALLOWED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="forebay check",
+        description="Say what the blocklist does to a request, and by which rule.",
+        epilog="Exit status: 0 allowed, 1 blocked, 2 bad input.",
+    )
+    parser.add_argument("url")
+    parser.add_argument("--type", default="other", choices=resource.TYPES, metavar="TYPE",
+                        help=f"one of {', '.join(resource.TYPES)} (default: other)")  # fmt: skip
+    parser.add_argument("--source", metavar="URL", help="the page that asks")
+    parser.add_argument("--client", metavar="ADDRESS", help="the client, for policies")
+    parser.add_argument("--user", metavar="NAME", help="the proxy user, for policies")
+    parser.add_argument("--method", default="GET")
+    parser.add_argument("--list", action="append", default=[], metavar="FILE",
+                        help="a further list, as the option blocklist_files")  # fmt: skip
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    add_places(parser)
+    return parser
+
+
+def _policy(sources: Sources, given: argparse.Namespace) -> Policy | None:
+    now = time.localtime()
+    return sources.policies.choose(
+        client=given.client,
+        user=given.user,
+        weekday=now.tm_wday,
+        minute=60 * now.tm_hour + now.tm_min,
+    )
+
+
+def _as_json(
+    request: Request, verdict: Verdict, policy: Policy | None, matches: list[Match]
+) -> dict[str, Any]:
+    return {
+        "url": request.cased,
+        "type": request.type,
+        "source": request.source_url,
+        "party": _PARTIES[request.party],
+        "policy": None if policy is None else policy.id,
+        **verdict.as_outcome(),
+        "matches": [
+            {**asdict(match.cited), "effect": match.effect, "fate": match.fate} for match in matches
+        ],
+    }
+
+
+_PARTIES = {resource.THIRD: "third", resource.FIRST: "first", resource.UNKNOWN: "unknown"}
+
+
+def _as_text(
+    request: Request, verdict: Verdict, policy: Policy | None, matches: list[Match]
+) -> list[str]:
+    action = "blocked" if verdict.blocked else "allowed"
+    lines = [f"{action}: {visible(request.cased, 500)}", f"  because   {visible(verdict.reason)}"]
+    for word, cited in (("rule", verdict.matched), ("exception", verdict.exception)):
+        if cited is not None:
+            lines.append(f"  {word:<9} {visible(cited.rule)}")
+            lines.append(f"            {visible(cited.path)}:{cited.line}")
+    if verdict.redirect:
+        lines.append(f"  answer    {visible(verdict.redirect)}")
+    if policy is not None:
+        lines.append(f"  policy    {policy.id} ({policy.place})")
+    party = _PARTIES[request.party]
+    lines.append(f"  asked as  {request.type}, {party} party, {visible(request.method)}")
+    if matches:
+        lines.append("rules that match, in the order of lists and lines:")
+        places = [visible(f"{match.cited.list}:{match.cited.line}") for match in matches]
+        width = max(map(len, places))
+        lines += [
+            f"  {place:<{width}}  {match.effect}: {visible(match.cited.rule)} ({match.fate})"
+            for place, match in zip(places, matches, strict=True)
+        ]
+    return lines

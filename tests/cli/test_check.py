@@ -1,0 +1,137 @@
+"""``forebay check URL``."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from forebay.cli import check
+
+OWN = """\
+! mine
+||ads.example^
+/banner/*$script,third-party
+@@||ads.example/ok/
+||t.example^$redirect=noop.js
+"""
+
+
+@pytest.fixture
+def run(tmp_path, capsys):
+    rules = tmp_path / "home" / "rules"
+    (rules / "blocklists").mkdir(parents=True)
+    (rules / "blocklists" / "own.txt").write_text(OWN, encoding="utf-8")
+    (tmp_path / "shipped").mkdir()
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        places = ["--home", str(tmp_path / "home"), "--rules", str(tmp_path / "shipped")]
+        status = check.run([*arguments, *places])
+        return status, *capsys.readouterr()
+
+    call.rules = rules
+    return call
+
+
+def test_what_is_blocked_names_rule_file_and_line(run):
+    status, out, err = run("https://x.ads.example/a?b")
+
+    assert (status, err) == (1, "")
+    assert out.splitlines() == [
+        "blocked: https://x.ads.example/a?b",
+        "  because   x.ads.example lies below ads.example",
+        "  rule      ||ads.example^",
+        f"            {run.rules / 'blocklists' / 'own.txt'}:2",
+        "  asked as  other, unknown party, GET",
+        "rules that match, in the order of lists and lines:",
+        "  own:2  block: ||ads.example^ (decides)",
+    ]
+
+
+def test_what_is_excepted_shows_both_rules(run):
+    status, out, _ = run("https://ads.example/ok/x")
+
+    assert status == 0
+    assert "own:2  block: ||ads.example^ (overruled by the exception)" in out
+    assert "own:4  exception: @@||ads.example/ok/ (decides)" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        (["https://a.example/banner/x"], 0),
+        (["https://a.example/banner/x", "--type", "script"], 0),
+        (["https://a.example/banner/x", "--type", "script", "--source", "https://b.example/"], 1),
+        (["https://a.example/banner/x", "--type", "script", "--source", "https://w.a.example"], 0),
+        (["https://good.example/"], 0),
+    ],
+)
+def test_type_and_source_count(run, arguments, status):
+    assert run(*arguments)[0] == status
+
+
+def test_json_is_for_programs(run):
+    status, out, _ = run("https://t.example/x", "--json", "--type", "script")
+    found = json.loads(out)
+
+    assert status == 1
+    assert found["action"] == "block"
+    assert (found["rule"], found["list"], found["line"]) == (
+        "||t.example^$redirect=noop.js",
+        "own",
+        5,
+    )
+    assert [match["fate"] for match in found["matches"]] == ["decides"]
+
+
+def test_a_policy_is_named(run):
+    (run.rules / "policies.yaml").write_text(
+        "policies: [{id: kids, clients: [10.0.0.0/8], mode: off}]", encoding="utf-8"
+    )
+
+    assert run("https://ads.example/")[0] == 1
+    status, out, _ = run("https://ads.example/", "--client", "10.1.2.3")
+    assert status == 0
+    assert "because   the policy kids blocks nothing" in out
+
+
+def test_a_further_list_counts(run, tmp_path):
+    extra = tmp_path / "extra.txt"
+    extra.write_text("extra.example", encoding="utf-8")
+
+    assert run("https://extra.example/", "--list", str(extra))[0] == 1
+
+
+def test_lists_never_fetched_are_said(run):
+    (run.rules / "lists.yaml").write_text(
+        'lists: [{name: far, url: "https://lists.example/x"}]', encoding="utf-8"
+    )
+
+    status, _, err = run("https://good.example/")
+
+    assert status == 0
+    assert err == "forebay check: unfiltered, as never fetched: far\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["ads.example"], "expected an absolute URL, found 'ads.example'"),
+        (["https://a.example/", "--source", "b"], "--source: expected an absolute URL, found 'b'"),
+        (["https://a.example/", "--list", "/no/such"], "blocklist_files: cannot read /no/such"),
+    ],
+)
+def test_bad_input_is_one_line(run, arguments, message):
+    status, out, err = run(*arguments)
+
+    assert (status, out) == (2, "")
+    assert err.startswith(f"forebay check: {message}")
+    assert err.count("\n") == 1
+
+
+def test_a_wrong_type_lists_the_right_ones(run, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        run("https://a.example/", "--type", "banner")
+
+    assert stopped.value.code == 2
+    assert "'subdocument'" in capsys.readouterr().err
