@@ -17,7 +17,7 @@ POLICY_MODULES = {
     ".": "addresses charsets endtoend errors names regexes schema secret yamltree",
     "blocklist": "altsvc answer domains expiry expression facts index judge matcher options parse "
     "pattern policies policyfile request resource rule stubs verdict",
-    "rewrite": "actions charsets fields match parse patterns regexes rule",
+    "rewrite": "actions fields match parse patterns rule",
     "cache": "breaker cache_status dates decision directives entry freshness headers key "
     "storable validation vary",
     "trafficlog": "backlog failure parts record redact",

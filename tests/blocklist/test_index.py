@@ -10,6 +10,7 @@ from forebay.blocklist import index as index_module
 from forebay.blocklist.index import (
     MOST_CANDIDATES,
     MOST_IN_ONE_PLACE,
+    MOST_OF_HOST,
     Index,
     TooManyCandidatesError,
 )
@@ -111,9 +112,9 @@ class TestFind:
 class TestRoom:
     def test_a_host_has_room_for_so_many(self):
         index = Index()
-        for i in range(MOST_IN_ONE_PLACE):
+        for i in range(MOST_OF_HOST):
             add(index, f"||ads.example/x{i}", place(0, i + 1))
-        expected = f"expected at most {MOST_IN_ONE_PLACE} rules for ads.example, found more"
+        expected = f"expected at most {MOST_OF_HOST} rules for ads.example, found more"
 
         with pytest.raises(RuleError, match=expected):
             add(index, "||ads.example/y", 2000)
@@ -123,7 +124,7 @@ class TestRoom:
 
     def test_the_same_line_again_takes_none(self):
         index = Index()
-        for i in range(2 * MOST_IN_ONE_PLACE):
+        for i in range(2 * MOST_OF_HOST):
             add(index, "||ads.example^", place(0, i + 1))
 
         assert found(index, "http://ads.example/") == [1]

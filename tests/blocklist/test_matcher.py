@@ -187,7 +187,7 @@ class TestPages:
             ("||a.example^\n@@||a.example^", A, False),
             ("||a.example^\n@@||a.example^$document", A, False),
             ("||a.example^\n@@||a.example^$script", A, True),
-            ("||a.example^\n@@/ads/*", A + "ads/", True),
+            ("||a.example^\n@@/ads/*", A + "ads/", False),
         ],
     )
     def test_which_rules_block_them(self, rules, url, expected):
@@ -531,13 +531,24 @@ class TestCertain:
             ("||a.example^\n@@||a.example/x$important", False),
         ],
     )
-    def test_only_a_rule_for_all_of_a_host_and_no_exception_for_it(self, rules, expected):
+    @pytest.mark.parametrize("strictly", [False, True])
+    def test_only_a_rule_for_all_of_a_host_and_no_exception_for_it(self, rules, expected, strictly):
         built, request = matcher(rules), asked("a.example")
 
         verdict = built.decide(request)
 
         assert verdict.blocked
-        assert built.is_certain(request, verdict) is expected
+        assert built.is_certain(request, verdict, strictly=strictly) is expected
+
+    @pytest.mark.parametrize(
+        "exception", ["@@/ok/*", "@@*$script,domain=b.example", "@@||b.example^$document"]
+    )
+    def test_strictly_no_other_exception_may_save_it_either(self, exception):
+        built, request = matcher(f"||a.example^\n{exception}"), asked("a.example")
+        verdict = built.decide(request)
+
+        assert built.is_certain(request, verdict, strictly=False)
+        assert not built.is_certain(request, verdict, strictly=True)
 
 
 class TestLimits:

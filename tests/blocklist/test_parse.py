@@ -305,3 +305,7 @@ def test_any_text_gives_a_bounded_rule_or_a_rule_error(line):
             assert mask
         case other:
             assert other is None
+
+
+def test_a_host_as_dns_filters_write_it():
+    assert parse_line("||ads.example^|") == parse_line("||ads.example^")

@@ -60,7 +60,6 @@ class TestMatches:
             ("||ads.example^$domain=a.example", False),
             ("||ads.example^$denyallow=a.ads.example", False),
             ("||ads.example/x", False),
-            ("||ads.example^|", False),
             ("ads/x", False),
         ],
     )

@@ -227,10 +227,11 @@ class BlocklistAddon:
         if not verdict.blocked:
             return
         if asked.is_decrypted(flow.request):
-            if not self._is_certain(requests, verdict):
-                return  # the requests inside are judged
             if self._page_in_tunnel and asked.is_lazy():
-                self._tunnels[flow.client_conn] = verdict
+                if self._is_certain(requests, verdict, strictly=True):
+                    self._tunnels[flow.client_conn] = verdict
+                return  # the requests inside are judged
+            if not self._is_certain(requests, verdict):
                 return
         self._answer(flow, verdict, policy, _CONNECT)
 
@@ -322,10 +323,13 @@ class BlocklistAddon:
             return NOT_LISTED
         return judge(requests, rules.lists.matcher, rules.active(policy), policy)
 
-    def _is_certain(self, requests: list[Request], verdict: Verdict) -> bool:
+    def _is_certain(
+        self, requests: list[Request], verdict: Verdict, *, strictly: bool = False
+    ) -> bool:
         rules = self._current.rules
         return rules is None or any(
-            rules.lists.matcher.is_certain(request, verdict) for request in requests
+            rules.lists.matcher.is_certain(request, verdict, strictly=strictly)
+            for request in requests
         )
 
     def _allow(self, client: connection.Client, found: tuple[str, ...]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import threading
 import time
@@ -73,6 +74,9 @@ class Current:
         others = rules is not self.rules
         self.rules, self._stamp = rules, stamp
         if others:
+            # Rules are no garbage: without this each full collection goes through all of
+            # them, and holds up every connection meanwhile.
+            gc.freeze()
             for line in rules.lists.warnings:
                 logger.warning("%s", line)
             for line in rules.lists.notes:

@@ -13,7 +13,7 @@ from forebay.blocklist.request import Request
 from forebay.errors import RuleError
 from forebay.regexes import Regex
 
-LIMIT_STEPS = 1_500_000
+LIMIT_STEPS = 4_500_000
 """About as many as are done in 5 ms."""
 LEAST_CHARS = 256
 """Of an URL, for regexes that would take longer on more of it."""

@@ -18,59 +18,20 @@ from forebay.blocklist.request import Request
 from forebay.blocklist.rule import LINE_BITS, NetworkRule, Rule, Scope
 from forebay.errors import RuleError
 
-MOST_IN_ONE_PLACE = 1000
-"""Most rules that one host, token or page may lead to: a bound for the time of a decision."""
-_MOST_HOSTS_KEPT = 4096
-
-MOST_CANDIDATES = 10_000
+MOST_IN_ONE_PLACE = 200
+"""Most rules that one token or page may lead to: a bound for the time of a decision."""
+MOST_OF_HOST = 500
+"""The same for one host."""
+MOST_CANDIDATES = 5000
 """Most rules that are tried on one request."""
 _MOST_HOSTS_KEPT = 4096
 
-# Runs that so many URLs have that looking them up is little help.
-_COMMON = frozenset(
-    [
-        "http",
-        "https",
-        "www",
-        "com",
-        "net",
-        "org",
-        "co",
-        "uk",
-        "de",
-        "fr",
-        "js",
-        "css",
-        "png",
-        "gif",
-        "jpg",
-        "jpeg",
-        "html",
-        "htm",
-        "php",
-        "asp",
-        "aspx",
-        "ajax",
-        "api",
-        "cdn",
-        "static",
-        "assets",
-        "images",
-        "img",
-        "image",
-        "v1",
-        "v2",
-        "id",
-        "min",
-        "index",
-        "script",
-        "scripts",
-        "svg",
-        "webp",
-        "json",
-        "xml",
-    ]
-)
+_COMMON_TOKENS = """
+    http https www com net org co uk de fr js css png gif jpg jpeg html htm php asp aspx ajax api
+    cdn static assets images img image v1 v2 id min index script scripts svg webp json xml
+"""
+# So many URLs have them that looking them up is little help.
+_COMMON = frozenset(_COMMON_TOKENS.split())
 
 type _Stored = int | Rule | list[int | Rule]
 
@@ -130,8 +91,8 @@ class Index:
             isinstance(old, int) and _says(old) == _says(new) for old in rules
         ):
             return  # the same again in one list
-        if len(rules) >= MOST_IN_ONE_PLACE:
-            raise RuleError(f"expected at most {MOST_IN_ONE_PLACE} rules for {host}, found more")
+        if len(rules) >= MOST_OF_HOST:
+            raise RuleError(f"expected at most {MOST_OF_HOST} rules for {host}, found more")
         rules.append(new)
         self._hosts[host] = rules
 
@@ -185,38 +146,42 @@ class Index:
         """
         if not active & self._sources:
             return None
-        bit, url = request.bit, request.url
-        tried = 0
-        for room in self._rooms(request):
+        room: Sequence[Rule] = self.about_host(request)
+        found = _first(room, request, active)
+        if found is not None:
+            return found
+        tried = len(room)
+        for room in self._general(request):
             tried += len(room)
             if tried > MOST_CANDIDATES:
                 raise TooManyCandidatesError
-            for rule in room:
-                # What most rules fail at, without a call.
-                if (
-                    rule.mask & bit
-                    and rule.literal in url
-                    and rule.holds(request)
-                    and active >> (rule.place >> LINE_BITS) & 1
-                ):
-                    return rule
+            found = _first(room, request, active)
+            if found is not None:
+                return found
         return None
+
+    @property
+    def is_general(self) -> bool:
+        """Whether there are rules that are about no host in particular."""
+        return bool(self._tokens or self._pages or self._always)
 
     def all(self, request: Request) -> Iterator[Rule]:
         """Yield every rule that matches *request*, each once."""
         seen: set[int] = set()
-        for room in self._rooms(request):
+        for room in (self.about_host(request), *self._general(request)):
             for rule in room:
                 if rule.place not in seen and rule.matches(request):
                     seen.add(rule.place)
                     yield rule
 
-    def _rooms(self, request: Request) -> list[Sequence[Rule]]:
-        """Return where the rules are that *request* can match."""
-        found: list[Sequence[Rule]] = [self.about_host(request)]
+    def _general(self, request: Request) -> list[Sequence[Rule]]:
+        """Return where the rules are that *request* can match, whatever its host."""
+        found: list[Sequence[Rule]] = []
         tokens = self._tokens
         if tokens:
-            found += [tokens[token] for token in tokens.keys() & request.tokens()]
+            hits = tokens.keys() & request.tokens()
+            # In one order always, so that the same rule is named each time.
+            found += [tokens[token] for token in (sorted(hits) if len(hits) > 1 else hits)]
         if self._pages and request.source is not None:
             for name in request.source.names:
                 room = self._pages.get(name)
@@ -231,17 +196,18 @@ class Index:
         host = request.host
         found = self._found.get(host.name)
         if found is None:
-            hosts = self._hosts
-            about = [name for name in host.parents if name in hosts]
-            found = tuple(self._about(host.name, about)) if about else ()
+            about = not self._hosts.keys().isdisjoint(host.parents)
+            found = tuple(self._about(host.name, host.parents)) if about else ()
             if len(self._found) >= _MOST_HOSTS_KEPT:
                 self._found.clear()
             self._found[host.name] = found
         return found
 
-    def _about(self, name: str, above: list[str]) -> Iterator[Rule]:
-        for each in above:
-            stored = self._hosts[each]
+    def _about(self, name: str, parents: tuple[str, ...]) -> Iterator[Rule]:
+        for each in parents:
+            stored = self._hosts.get(each)
+            if stored is None:
+                continue
             for rule in stored if isinstance(stored, list) else (stored,):
                 if isinstance(rule, Rule):
                     yield rule
@@ -258,6 +224,20 @@ class Index:
                 for _ in range(min(each, len(table))):
                     table.popitem()
                 pause()
+
+
+def _first(room: Sequence[Rule], request: Request, active: int) -> Rule | None:
+    bit, url = request.bit, request.url
+    for rule in room:
+        # What most rules fail at comes first, without a call.
+        if (
+            rule.mask & bit
+            and rule.literal in url
+            and rule.holds(request)
+            and active >> (rule.place >> LINE_BITS) & 1
+        ):
+            return rule
+    return None
 
 
 def _place(stored: int | Rule) -> int:

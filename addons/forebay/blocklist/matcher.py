@@ -151,20 +151,22 @@ class Matcher:
             return None
         return None if found is None else self._cite(found.place)
 
-    def is_certain(self, request: Request, verdict: Verdict) -> bool:
+    def is_certain(self, request: Request, verdict: Verdict, *, strictly: bool) -> bool:
         """Return whether every request for this host gets *verdict*, which blocks this one.
 
         It does not when the rule asks for more than the host, or when some
-        exception is about the host.
+        exception is about the host; *strictly*, when there is any exception
+        that is not about another host.
         """
         if verdict.matched is not None and not any(
             rule.is_plain and self._cite(rule.place) == verdict.matched
             for rule in self._blocks.about_host(request)
         ):
             return False
-        return not (
-            self._exceptions.about_host(request) or self._important_exceptions.about_host(request)
-        )
+        exceptions = (self._exceptions, self._important_exceptions, self._pages)
+        return not any(
+            index.about_host(request) or (strictly and index.is_general) for index in exceptions
+        ) and not (strictly and self._pages)
 
     def answer(self, request: Request, active: int = EVERY_LIST) -> str | None:
         """Return what a ``redirect-rule`` says a blocked *request* is answered with."""

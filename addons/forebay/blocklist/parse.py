@@ -58,6 +58,10 @@ _SURE_OPTION = re.compile(
     re.IGNORECASE,
 ).search
 
+_PATTERN_BEGINS = frozenset("|/-_.&?=")
+# Where no type is named, a page is not blocked by accident, but saved.
+_USUAL = {Effect.BLOCK: resource.USUAL, Effect.EXCEPT: resource.ALL}
+
 # Addresses to which hosts files send what they block.
 _NOWHERE = frozenset({"0.0.0.0", "127.0.0.1", "::", "::1"})
 # Names that a hosts file has for the machine itself.
@@ -113,6 +117,8 @@ def _parse_rest(line: str) -> HostRule | NetworkRule | None:
             return None
     if line.startswith("@@"):
         return _parse_adblock(line, _COMMENT.sub("", line[2:]), Effect.EXCEPT)
+    if line[0] in _PATTERN_BEGINS and "#" not in line:
+        return _parse_adblock(line, line, Effect.BLOCK)  # most of a large list's other lines
     bare = _COMMENT.sub("", line)
     first, *others = bare.split()
     if names.is_address(names.canonical(first)):
@@ -144,7 +150,7 @@ def _parse_adblock(line: str, text: str, effect: Effect) -> HostRule | NetworkRu
         return HostRule((found.host,), Scope.SUBTREE, effect)
     return NetworkRule(
         effect, found.host, found.literal, found.glob, found.tokens, options,
-        options.mask(resource.ALL if only_host else resource.USUAL), _key(pattern, option_text),
+        options.mask(resource.ALL if only_host else _USUAL[effect]), _key(pattern, option_text),
     )  # fmt: skip
 
 
@@ -156,7 +162,7 @@ def _expression(
     if not _is_narrow(options, effect) and _is_everywhere(literal, exact):
         raise RuleError(f"expected a regex, found a rule for everything: {_shown(line)}")
     return NetworkRule(
-        effect, None, literal, exact, (), options, options.mask(resource.USUAL),
+        effect, None, literal, exact, (), options, options.mask(_USUAL[effect]),
         _key(pattern, option_text),
     )  # fmt: skip
 

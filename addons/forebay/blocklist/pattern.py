@@ -207,7 +207,7 @@ def parse_pattern(text: str, *, match_case: bool = False) -> Pattern:
         start = Start.ANYWHERE
     if text.endswith("*"):
         to_the_end = False
-    if start is Start.HOST and text in ("^", "^*") and not to_the_end:
+    if start is Start.HOST and text in ("^", "^*"):  # ``||host^|`` is how DNS filters write it
         return Pattern(host, "", None, (), len(host or ""))
     return _compiled(text, start, host, to_the_end=to_the_end, cased=match_case)
 

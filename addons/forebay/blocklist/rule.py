@@ -74,10 +74,13 @@ class Rule:
     def __init__(self, place: int, mask: int, rule: NetworkRule | None = None) -> None:
         self.place = place
         self.mask = mask
-        self.literal = "" if rule is None else rule.literal
-        self.exact = None if rule is None else rule.exact
-        self.options = NONE if rule is None else rule.options
-        self.then = self.options if self.options.conditional else None
+        self.literal = ""
+        self.exact: Exact | None = None
+        self.options = NONE
+        self.then: Options | None = None
+        if rule is not None:
+            self.literal, self.exact, self.options = rule.literal, rule.exact, rule.options
+            self.then = rule.options if rule.options.conditional else None
 
     def matches(self, request: Request) -> bool:
         """Return whether *request* is what the rule is about; its host has been looked up."""
