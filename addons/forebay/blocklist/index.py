@@ -18,7 +18,7 @@ from forebay.blocklist.request import Request
 from forebay.blocklist.rule import LINE_BITS, NetworkRule, Rule, Scope
 from forebay.errors import RuleError
 
-MOST_IN_ONE_PLACE = 200
+MOST_IN_ONE_PLACE = 150
 """Most rules that one token or page may lead to: a bound for the time of a decision."""
 MOST_OF_HOST = 500
 """The same for one host."""

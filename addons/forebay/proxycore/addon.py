@@ -22,15 +22,19 @@ from forebay.errors import ForebayError
 from forebay.proxycore import (
     bodies,
     hopbyhop,
+    interim,
     pressure,
     retry,
     segments,
     selfloop,
     serverfirst,
+    source,
+    trailers,
     trim,
     tunnels,
     unaddressed,
     unloaded,
+    unreachable,
     upload,
 )
 from forebay.proxycore.patch import CoreMismatchError, Patch
@@ -60,6 +64,10 @@ GUARDS = (
     Guard(serverfirst.PATCH, serverfirst.self_test, filter_rests_on_it=False),
     Guard(retry.PATCH, retry.self_test, filter_rests_on_it=False),
     Guard(pressure.PATCH, pressure.self_test, filter_rests_on_it=False),
+    Guard(interim.PATCH, interim.self_test, filter_rests_on_it=False),
+    Guard(trailers.PATCH, trailers.self_test, filter_rests_on_it=False),
+    Guard(unreachable.PATCH, unreachable.self_test, filter_rests_on_it=False),
+    Guard(source.PATCH, source.self_test, filter_rests_on_it=False),
     Guard(None, segments.self_test, filter_rests_on_it=True),
     Guard(None, tunnels.self_test, filter_rests_on_it=True),
 )
@@ -251,6 +259,8 @@ class Proxycore:
     def error(self, flow: http.HTTPFlow) -> None:
         """Tell the consumers of both bodies that nothing more will come."""
         bodies.break_off(flow)
+        if not unreachable.is_answered(flow):
+            source.discard(flow)
 
     def websocket_message(self, flow: http.HTTPFlow) -> None:
         """See ``trim``."""

@@ -131,6 +131,23 @@ def break_off(flow: http.HTTPFlow) -> None:
     bodies.response.break_off()
 
 
+def restart_response(flow: http.HTTPFlow) -> None:
+    """Begin the response's body anew, when another response takes the place of a failed one."""
+    bodies = _of(flow)
+    bodies.response.break_off()
+    bodies.response = Body()
+
+
+def sending(flow: http.HTTPFlow) -> Body:
+    """Return what takes each piece of an answer that is sent from a source."""
+    assert flow.response is not None
+    body = _of(flow).response
+    stream = flow.response.stream
+    if callable(stream) and not isinstance(stream, Body):
+        body.inner = stream  # another script's
+    return body
+
+
 class Bodies:
     """Decide for each message, after all others of ours, how its body travels."""
 

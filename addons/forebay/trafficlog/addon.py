@@ -27,7 +27,7 @@ from mitmproxy.proxy.mode_specs import Socks5Mode
 
 from forebay import settings
 from forebay.errors import ForebayError
-from forebay.proxycore import malformed
+from forebay.proxycore import malformed, unreachable
 from forebay.trafficlog import failure
 from forebay.trafficlog.connection import of_malformed
 from forebay.trafficlog.exchange import Ending
@@ -130,6 +130,8 @@ class TrafficlogAddon:
 
     def error(self, flow: http.HTTPFlow) -> None:
         """Record an exchange that failed."""
+        if unreachable.is_answered(flow):
+            return  # the answer in its place is recorded
         self._ledger.tell(flow)
         self._ledger.finish(flow)
 

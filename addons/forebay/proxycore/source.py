@@ -1,0 +1,368 @@
+"""Send a large answer of ours piece by piece, at the pace of its client.
+
+mitmproxy sends a response that an addon set in one go, whole in memory.  An
+answer with a *source* attached is read as the client takes it: each piece is a
+hook of our own, which waits until the client's buffer (HTTP/1) or the windows
+of its stream (HTTP/2, see ``pressure``) have room, and only then reads.
+
+Other addons see ``raw_content`` None, as with every streamed response, and the
+hook ``response`` comes at the end.  A read that fails breaks the message off.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import weakref
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from mitmproxy import flow as mflow
+from mitmproxy import http, options
+from mitmproxy.proxy import commands, events, layer
+from mitmproxy.proxy.layers.http import (
+    DropStream,
+    ErrorCode,
+    HttpErrorHook,
+    HttpLayer,
+    HTTPMode,
+    HttpStream,
+    ResponseData,
+    ResponseHeaders,
+    ResponseProtocolError,
+    SendHttp,
+)
+from mitmproxy.proxy.layers.http._base import HttpConnection
+from mitmproxy.proxy.layers.http._http2 import Http2Connection, Http2Server
+from mitmproxy.proxy.layers.http._http_h2 import BufferedH2Connection
+from mitmproxy.proxy.server import ConnectionHandler
+
+from forebay.proxycore import bodies, pressure
+from forebay.proxycore.patch import CoreMismatchError, Patch
+from forebay.proxycore.sansio import Driver, client_context
+
+logger = logging.getLogger(__name__)
+
+PIECE_BYTES = 2**17
+"""How much is read at a time."""
+RECHECK_S = 1.0
+"""How long a client's windows are waited for before it is looked whether it is still there."""
+
+type Generator = layer.CommandGenerator[Any]
+type Read = Callable[[int, int], Awaitable[bytes]]
+"""From an offset at most so many bytes, at least one."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    response: http.Response
+    size_bytes: int
+    read: Read
+    close: Callable[[], object]
+
+
+_sources: weakref.WeakKeyDictionary[http.HTTPFlow, _Source] = weakref.WeakKeyDictionary()
+
+
+def available() -> bool:
+    """Return whether answers can be sent this way in this mitmproxy."""
+    return PATCH.installed
+
+
+def attach(
+    flow: http.HTTPFlow,
+    size_bytes: int,
+    read: Read,
+    close: Callable[[], object] | None = None,
+) -> None:
+    """Have the body of ``flow.response`` read from *read* when it is sent.
+
+    To be called where the response is set, before ``responseheaders`` runs for
+    it.  The response loses its content and gets a Content-Length.
+
+    Args:
+        flow: an exchange whose response an addon has just set.
+        size_bytes: length of the body.
+        read: called with an offset and a number of bytes.
+        close: called once, when the source is no longer needed, however the
+            exchange ends; must not refer to the flow.
+
+    Raises:
+        CoreMismatchError: when it is not ``available``.
+    """
+    if not available():
+        raise CoreMismatchError("source: expected the guard in place, found it switched off")
+    response = flow.response
+    assert response is not None
+    discard(flow)
+    response.data.content = None
+    response.headers.pop("transfer-encoding", None)
+    response.headers["content-length"] = str(size_bytes)
+    once = weakref.finalize(flow, _close, close)
+    once.atexit = False
+    _sources[flow] = _Source(response, size_bytes, read, once)
+
+
+def discard(flow: http.HTTPFlow) -> None:
+    """Close what is attached to a flow and not being sent; in the hook ``error``."""
+    source = _sources.pop(flow, None)
+    if source is not None:
+        source.close()
+
+
+def in_thread(read: Callable[[int, int], bytes]) -> Read:
+    """Return *read*, which may block, as one that runs in a thread."""
+
+    async def call(offset: int, limit_bytes: int) -> bytes:
+        return await asyncio.to_thread(read, offset, limit_bytes)
+
+    return call
+
+
+def _close(close: Callable[[], object] | None) -> None:
+    if close is not None:
+        try:
+            close()
+        except Exception as error:
+            logger.warning("source: not closed: %s", error)
+
+
+def _taken(flow: http.HTTPFlow) -> _Source | None:
+    """Return the source of the response that is to be sent, if it is still that one."""
+    source = _sources.pop(flow, None)
+    if source is None:
+        return None
+    if flow.response is source.response and source.response.raw_content is None:
+        return source
+    source.close()  # another addon replaced the response, or its body
+    return None
+
+
+class Piece:
+    """One piece that is to be read, and what became of it."""
+
+    __slots__ = ("data", "error", "offset", "receiver", "source", "stream_id")
+
+    def __init__(self, source: _Source, offset: int, stream: HttpStream) -> None:
+        self.source = source
+        self.offset = offset
+        self.stream_id = stream.stream_id
+        self.receiver = _receiver(stream)
+        self.data = b""
+        self.error: str | None = "nobody has read it"
+
+    async def read(self) -> None:
+        """Fill in the data or the error."""
+        wanted = min(PIECE_BYTES, self.source.size_bytes - self.offset)
+        try:
+            self.data = await self.source.read(self.offset, wanted)
+        except Exception as error:
+            self.error = str(error) or type(error).__name__
+            return
+        if not 0 < len(self.data) <= wanted:
+            self.error = f"expected {wanted} bytes at {self.offset}, found {len(self.data)}"
+        else:
+            self.error = None
+
+
+def _receiver(stream: HttpStream) -> HttpConnection:
+    layers = stream.context.layers
+    parent = layers[layers.index(stream) - 1]
+    assert isinstance(parent, HttpLayer)
+    receiver = parent.connections[stream.context.client]
+    assert isinstance(receiver, HttpConnection)
+    return receiver
+
+
+@dataclass(eq=False)
+class NextPiece(commands.StartHook):
+    """Read the next piece; for no addon, hence without a name."""
+
+    name = ""
+    piece: Piece
+
+
+def _send_response(original: Callable[..., Generator]) -> Callable[..., Generator]:
+    def send_response(self: HttpStream, already_streamed: bool = False) -> Generator:
+        source = None if already_streamed else _taken(self.flow)
+        if source is None:
+            yield from original(self, already_streamed)
+            return
+        sent = False
+        try:
+            sent = yield from _send(self, source)
+        finally:
+            source.close()
+        if sent:
+            yield from original(self, already_streamed=True)
+
+    return send_response
+
+
+def _send(stream: HttpStream, source: _Source) -> layer.CommandGenerator[bool]:
+    """Send head and body; return whether both went out whole."""
+    response = source.response
+    client = stream.context.client
+    bodiless = (
+        not source.size_bytes
+        or stream.flow.request.method == "HEAD"
+        or response.status_code in (204, 304)
+    )
+    yield SendHttp(ResponseHeaders(stream.stream_id, response, bodiless), client)
+    if bodiless:
+        return True
+    stream.server_state = stream.state_stream_response_body  # no other answer from now on
+    body = bodies.sending(stream.flow)
+    offset = 0
+    while offset < source.size_bytes:
+        piece = Piece(source, offset, stream)
+        yield NextPiece(piece)
+        if (yield from stream.check_killed(True)):
+            return False
+        if piece.error is not None:
+            yield from _break_off(stream, piece.error)
+            return False
+        offset += len(piece.data)
+        for passed in _pieces(body(piece.data)):
+            yield SendHttp(ResponseData(stream.stream_id, passed), client)
+    for passed in _pieces(body(b"")):
+        yield SendHttp(ResponseData(stream.stream_id, passed), client)
+    return True
+
+
+def _pieces(passed: Iterable[bytes] | bytes) -> Iterable[bytes]:
+    return [passed] if isinstance(passed, bytes) else passed
+
+
+_LEFT = "Client disconnected."
+
+
+def _break_off(stream: HttpStream, error: str) -> layer.CommandGenerator[None]:
+    message = error if error == _LEFT else f"The answer broke off: {error}"
+    stream.flow.error = mflow.Error(message)
+    yield HttpErrorHook(stream.flow)
+    yield SendHttp(
+        ResponseProtocolError(stream.stream_id, message, ErrorCode.GENERIC_SERVER_ERROR),
+        stream.context.client,
+    )
+    stream.client_state = stream.server_state = stream.state_errored
+    stream.flow.live = False
+    yield DropStream(stream.stream_id)
+
+
+_news: weakref.WeakKeyDictionary[BufferedH2Connection, asyncio.Event] = weakref.WeakKeyDictionary()
+"""HTTP/2 connections whose windows somebody waits for."""
+
+
+def _tell(connection: BufferedH2Connection) -> None:
+    news = _news.get(connection)
+    if news is not None:
+        news.set()
+
+
+def _receive_data(original: Callable[..., Any]) -> Callable[..., Any]:
+    def receive_data(self: BufferedH2Connection, data: bytes) -> Any:
+        received = original(self, data)
+        _tell(self)
+        return received
+
+    return receive_data
+
+
+def _close_connection(original: Callable[..., Generator]) -> Callable[..., Generator]:
+    def close_connection(self: Http2Connection, msg: str) -> Generator:
+        _tell(self.h2_conn)
+        yield from original(self, msg)
+
+    return close_connection
+
+
+def _hook_task(
+    original: Callable[..., Awaitable[None]],
+) -> Callable[..., Awaitable[None]]:
+    async def hook_task(self: ConnectionHandler, hook: commands.StartHook) -> None:
+        if not isinstance(hook, NextPiece):
+            await original(self, hook)
+            return
+        if await _has_room(self, hook.piece) and self.client.connected:
+            await hook.piece.read()
+        else:
+            hook.piece.error = _LEFT
+        await self.server_event(events.HookCompleted(hook))
+
+    return hook_task
+
+
+async def _has_room(handler: ConnectionHandler, piece: Piece) -> bool:
+    """Wait for room; return False when there will be none."""
+    receiver = piece.receiver
+    if isinstance(receiver, Http2Server):
+        news = _news.setdefault(receiver.h2_conn, asyncio.Event())
+        while (
+            handler.client.connected
+            and pressure.kept_bytes(receiver, piece.stream_id) > pressure.LIMIT_BYTES
+        ):
+            news.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(RECHECK_S):
+                    await news.wait()
+    io = handler.transports.get(handler.client)
+    if io is not None and io.writer is not None:  # a replay has none
+        try:
+            await io.writer.drain()
+        except OSError as error:
+            if io.handler is not None:  # as in the core's drain_writers
+                io.handler.cancel(f"Error sending data: {error}")
+            return False
+    return True
+
+
+PATCH = Patch(
+    "source",
+    (
+        (HttpStream, "send_response", _send_response),
+        (BufferedH2Connection, "receive_data", _receive_data),
+        (Http2Connection, "close_connection", _close_connection),
+        (ConnectionHandler, "hook_task", _hook_task),
+    ),
+)
+
+
+def answered_from(opts: options.Options, body: bytes) -> tuple[bytes, list[str]]:
+    """Drive an answer with *body* as its source; return what was sent, and the hooks that ran."""
+    context = client_context(opts)
+
+    async def read(offset: int, limit_bytes: int) -> bytes:
+        return body[offset : offset + limit_bytes]
+
+    def serve(hook: commands.StartHook) -> None:
+        if hook.name == "requestheaders":
+            (flow,) = hook.args()
+            flow.response = http.Response.make(200)
+            attach(flow, len(body), read)
+        elif isinstance(hook, NextPiece):
+            with contextlib.suppress(StopIteration):
+                hook.piece.read().send(None)
+
+    driver = Driver(HttpLayer(context, HTTPMode.regular), serve)
+    driver.feed(events.Start())
+    driver.data(context.client, b"GET http://192.0.2.9/ HTTP/1.1\r\nHost: 192.0.2.9\r\n\r\n")
+    return bytes(driver.sent[context.client]), driver.hooks
+
+
+def self_test(opts: options.Options) -> None:
+    """See an answer of several pieces arrive whole, and the hook ``response`` after them.
+
+    Raises:
+        CoreMismatchError: when it does not.
+    """
+    body = bytes(range(256)) * (PIECE_BYTES // 100)
+    sent, hooks = answered_from(opts, body)
+    _, _, found = sent.partition(b"\r\n\r\n")
+    if found != body or hooks.count("") != 3 or hooks[-1] != "response":
+        raise CoreMismatchError(
+            f"source: expected {len(body)} bytes in three pieces, found {len(found)} "
+            f"in {hooks.count('')}"
+        )
