@@ -24,6 +24,9 @@ from forebay.addresses import ipv4, ipv6, loopback
 # long as this reaches no host; only its end matters, for rules on a subtree.
 LONGEST = 1024
 
+MOST = 16
+"""Names of one request beyond which no more are looked for: no honest one has three."""
+
 # Lower-case ASCII whose last label begins with no digit is canonical as it is.
 _PLAIN = re.compile(r"(?:[a-z0-9_-]+\.)*[a-z_-][a-z0-9_-]*").fullmatch
 _SEPARATORS = re.compile(r"[,\s]+")
@@ -111,7 +114,8 @@ def every_name(
 
     After a name come those that it may be taken for: what is before the first
     character that no host name holds, and of an address that is the machine
-    itself the usual loopback names.
+    itself the usual loopback names.  There may be few more than `MOST`; then the
+    rest is left out.
 
     Args:
         target: the host to which the request goes.
@@ -128,6 +132,8 @@ def every_name(
     """
     found = dict(_of_host(target))
     for field in host_fields:
+        if len(found) > MOST:
+            break
         found.update(_in_field(field))
     if authority:
         found.update(_in_field(authority))
@@ -151,6 +157,8 @@ def _in_field(value: str) -> dict[str, None]:
 def _in_short_field(value: str) -> dict[str, None]:
     found: dict[str, None] = {}
     for piece in _SEPARATORS.split(value):
+        if len(found) > MOST:
+            break
         if piece:
             found.update(_in_piece(piece))
     return found

@@ -45,6 +45,10 @@ _LAZY_SCAN = 4
 _ANCHORS = ((op.AT, op.AT_BEGINNING), (op.AT, op.AT_BEGINNING_STRING))
 
 
+class CostlyRegexError(RuleError):
+    """A regex that could stall the proxy."""
+
+
 class _Pattern(Protocol):
     def search(self, text: str, /, pos: int = 0, endpos: int = ...) -> object: ...
 
@@ -109,7 +113,7 @@ class Regex:
                 limit //= 2
         except (re.error, OverflowError, RecursionError, FutureWarning) as error:
             raise RuleError(f"expected a regex, found {text!r:.70}: {error}") from None
-        raise RuleError(
+        raise CostlyRegexError(
             f"expected a regex that takes little time on any path, found {text!r:.70}: begin it "
             "with ^, end repeats by a character they cannot contain as in [^/]+/, and repeat no "
             "repeat; or use a path with * and no regex"

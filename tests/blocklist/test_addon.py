@@ -403,6 +403,36 @@ class TestOptions:
         assert proxy.request(target="ads.example").response.status_code == 403
 
 
+class TestHostile:
+    def test_more_names_than_a_request_can_have_are_refused(self, proxy):
+        fields = [", ".join(f"n{i}x{j}.example" for j in range(50)) for i in range(20)]
+        flow = request_flow(target="good.example")
+        flow.request.headers.fields = tuple((b"Host", field.encode()) for field in fields)
+
+        proxy.addon.requestheaders(flow)
+
+        assert flow.response.status_code == 403
+        assert outcome.of(flow)["block"]["reason"] == "more names than a request can have"
+        assert len(outcome.of(flow)["names"]) < 25
+
+    @pytest.mark.parametrize("host", ["li\\sted.example", "\\097ds.example"])
+    def test_a_name_that_a_resolver_would_read_otherwise_is_not_dialled(self, proxy, host):
+        assert proxy.dial(host) is not None
+        assert TestDns.ask(proxy, host).response.response_code == 3
+
+    def test_what_was_allowed_opens_no_tunnel(self, proxy):
+        proxy.list.write_text("||ads.example^\n@@||ads.example/ok/\n")
+        asyncio.run(proxy.addon._reload())
+        flow = request_flow(target="ads.example")
+        flow.request.path = "/ok/1"
+        proxy.addon.requestheaders(flow)
+        assert proxy.dial("ads.example", flow.client_conn) is None
+
+        proxy.connect(target="ads.example", client=flow.client_conn)
+
+        assert proxy.dial("ads.example", flow.client_conn) is not None
+
+
 class TestDns:
     @staticmethod
     def ask(proxy, name):

@@ -213,3 +213,16 @@ def test_a_broken_policy_keeps_the_last_good_rules(current, lists, caplog):
     assert current.rules is before
     assert "kept the last good rules: " in caplog.text
     assert "policies.yaml:1: " in caplog.text
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_text("policies:\n")])
+def test_policies_that_vanish_or_run_empty_stay(current, lists, caplog, damage):
+    path = lists.parent / "policies.yaml"
+    path.write_text("policies: [{id: kids, mode: allow-only, allow: [a.example]}]")
+    renew(current)
+    damage(path)
+
+    renew(current)
+
+    assert [policy.id for policy in current.rules.policies.policies] == ["kids"]
+    assert f"kept the last good rules: expected entries in {path}, found none" in caplog.text

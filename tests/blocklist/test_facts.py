@@ -54,7 +54,22 @@ class TestType:
 
     @pytest.mark.parametrize("kind", ["application/csp-report", "application/reports+json; x=1"])
     def test_reports_are_other(self, kind):
-        assert told(method=b"POST", Sec_Fetch_Dest="empty", Content_Type=kind).type == "other"
+        assert told(method=b"POST", Content_Type=kind).type == "other"
+        assert told(method=b"POST", Sec_Fetch_Dest="report", Content_Type=kind).type == "other"
+
+    def test_scripts_do_not_choose_their_type(self):
+        """They may set most fields of a fetch."""
+        stated = {"Sec_Fetch_Dest": "empty", "Sec_Fetch_Mode": "cors"}
+
+        assert told(Ping_To="x", **stated).type == "xmlhttprequest"
+        assert told(Content_Type="application/csp-report", **stated).type == "xmlhttprequest"
+        assert told(Accept="text/html", Origin="https://a.example").type == "xmlhttprequest"
+
+    def test_a_preflight_is_a_fetch(self):
+        asked = {"Access_Control_Request_Method": "PUT"}
+
+        assert told(method=b"OPTIONS", **asked).type == "xmlhttprequest"
+        assert told(**asked).type == "other"
 
     @pytest.mark.parametrize(
         ("fields", "method", "expected"),
@@ -109,9 +124,11 @@ class TestSource:
         [
             ({"Referer": "https://a.example/p?q"}, "https://a.example/p?q"),
             (
-                {"Referer": "https://a.example/", "Origin": "https://b.example"},
-                "https://a.example/",
+                {"Referer": "https://a.example/p", "Origin": "https://a.example"},
+                "https://a.example/p",
             ),
+            # A style sheet of another site asks for a font.
+            ({"Referer": "https://a.example/", "Origin": "https://b.example"}, "https://b.example"),
             ({"Origin": "https://b.example"}, "https://b.example"),
             ({"Origin": "null"}, None),
             ({"Referer": "about:blank", "Origin": "https://b.example"}, "https://b.example"),

@@ -112,7 +112,7 @@ class TestFind:
 class TestRoom:
     def test_a_host_has_room_for_so_many(self):
         index = Index()
-        for i in range(MOST_OF_HOST):
+        for i in range(MOST_OF_HOST + 1):
             add(index, f"||ads.example/x{i}", place(0, i + 1))
         expected = f"expected at most {MOST_OF_HOST} rules for ads.example, found more"
 
@@ -121,6 +121,15 @@ class TestRoom:
         with pytest.raises(RuleError, match=expected):
             add(index, "ads.example", 2001)
         add(index, "||x.ads.example/y", 2002)
+
+    def test_one_list_does_not_crowd_out_another(self):
+        index = Index()
+        for i in range(MOST_OF_HOST):
+            add(index, f"||ads.example/x{i}", place(0, i + 1))
+
+        add(index, "||ads.example^", place(1, 1))
+
+        assert found(index, "http://ads.example/y") == [place(1, 1)]
 
     def test_the_same_line_again_takes_none(self):
         index = Index()
@@ -168,7 +177,8 @@ class TestRemove:
         index = Index()
         for number, line in enumerate(["/ads/x", "/ads/x", "/ads/x$script", "/ads/y"], 1):
             add(index, line, place(0, number))
-        index.remove(parse_line("/ads/x$badfilter"), lambda where: where != 2)
+        meant = parse_line("/ads/x$badfilter").key
+        index.discard(lambda parsed, where: parsed.key == meant and where != 2)
         list(index.seal())
 
         assert found(index, "http://q.example/ads/x", type="script") == [2, 3]
@@ -179,8 +189,8 @@ class TestRemove:
             ["||ads.example^$script", "||ads.example/x", "ads.example"], 1
         ):
             add(index, line, place(0, number))
-        index.remove(parse_line("||ads.example^$script,badfilter"), lambda where: where == 1)
-        index.remove(parse_line("||none.example^$badfilter"), lambda _: True)
+        index.discard_of_host("ads.example", lambda where: where == 1)
+        index.discard_of_host("none.example", lambda _: True)
         list(index.seal())
 
         assert found(index, "http://ads.example/x", type="script") == [2, 3]

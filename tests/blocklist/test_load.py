@@ -120,10 +120,11 @@ class TestMeasure:
 
         assert measure(path) == (2, 1)
 
-    def test_a_web_page_is_no_list(self, tmp_path):
-        path = write(tmp_path, "x.txt", "\n<!DOCTYPE html>\nads.example\n")
+    @pytest.mark.parametrize("text", ["\n<!DOCTYPE html>", "<!-- x -->", "<head>", '{"error": 1}'])
+    def test_a_web_page_is_no_list(self, tmp_path, text):
+        path = write(tmp_path, "x.txt", text + "\nads.example\n")
 
-        with pytest.raises(ForebayError, match="expected a filter list, found a web page"):
+        with pytest.raises(ForebayError, match="expected a filter list, found HTML, XML or JSON"):
             measure(path)
 
 
@@ -195,7 +196,7 @@ class TestBadLines:
         try:
             rules = load(path)
         except ForebayError as error:
-            assert "found a web page" in str(error)  # noqa: PT017
+            assert "found HTML, XML or JSON" in str(error)  # noqa: PT017
             return
 
         assert rules.counts[path] <= data.count(b"\n") + 1
@@ -238,6 +239,15 @@ class TestLoss:
             ForebayError, match=f"expected rules in {re.escape(str(path))}, found none"
         ):
             refuse_loss(before, load(*lists_in(tmp_path)))
+
+    def test_one_that_shrinks_below_half_is_refused(self, tmp_path):
+        """As when it is caught half written."""
+        path = write(tmp_path, "x.txt", "".join(f"n{i}.example\n" for i in range(30)))
+        before = load(path)
+        path.write_text("".join(f"n{i}.example\n" for i in range(14)))
+
+        with pytest.raises(ForebayError, match=r"at least half .*x\.txt \(30 before, 14 now\)"):
+            refuse_loss(before, load(path))
 
     def test_one_that_is_no_longer_asked_for_may_go(self, tmp_path):
         """As when lists.yaml switches it off."""

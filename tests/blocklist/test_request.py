@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forebay.blocklist.request import Request, normal_path, place
+from forebay.blocklist import domains
+from forebay.blocklist.request import LONGEST, TAIL, Request, normal_path, place
 from forebay.blocklist.resource import BIT_OF, FIRST, THIRD, TYPES, UNKNOWN
 
 
@@ -125,7 +126,7 @@ class TestNormal:
         [
             ("/%61%64s/", "/ads/"),
             ("/%41", "/A"),
-            ("/a%2Fb", "/a%2Fb"),
+            ("/a%2Fb", "/a/b"),
             ("/%7e%2d%2E%5F%30", "/~-._0"),
             ("/%2561", "/%2561"),
             ("/%%361", "/%%361"),
@@ -136,7 +137,11 @@ class TestNormal:
             ("/x/%2e%2E/ads", "/ads"),
             ("/..", "/"),
             ("/.well-known/..x", "/.well-known/..x"),
-            ("//ads//", "//ads//"),
+            ("//ads//", "/ads/"),
+            ("/x\\ads", "/x/ads"),
+            ("/x;y=1/ads;z", "/x/ads"),
+            ("/x/..%5cads", "/ads"),
+            ("/?q=a//b;c%2F", "/?q=a//b;c%2F"),
             ("/x/..?q", "/?q"),
             ("/x/.?q=/../y", "/x/?q=/../y"),
             ("/?q=/x/../%61", "/?q=/x/../a"),
@@ -189,3 +194,26 @@ def test_any_text_is_a_request_or_no_url(url, source):
         normal_path(request.cased, request.host_end)[: request.host_end]
         == (request.cased[: request.host_end])
     )
+
+
+def test_a_fragment_is_no_part_of_what_is_judged():
+    assert Request.at(
+        place("http", "a.example", ""), "/evil#/ok/",
+        source=None, type="other", method="GET", same_site=None,
+    ).url == "http://a.example/evil"  # fmt: skip
+
+
+def test_of_a_very_long_url_the_beginning_and_the_end_are_judged():
+    request = Request.of("http://a.example/" + "x" * 20_000 + "/ad.js")
+
+    assert len(request.url) < LONGEST + 2 * TAIL
+    assert request.url.endswith("/ad.js")
+
+
+def test_names_that_are_no_names_are_not_kept():
+    """Everybody can make up as many as they like."""
+    before = domains._host.cache_info().currsize
+
+    Request.of("http://" + "a." * 400 + "example/")
+
+    assert domains._host.cache_info().currsize == before

@@ -553,7 +553,7 @@ def html(path):
             fifo,
             r"blocklist_files: cannot read \S*list\.txt: expected a file, found a device or a pipe",
         ),
-        (html, r"list\.txt: expected a filter list, found a web page"),
+        (html, r"list\.txt: expected a filter list, found HTML, XML or JSON"),
     ],
 )
 def test_what_is_no_list_refuses_the_start(prepare_proxy, tmp_path, make, message):

@@ -41,6 +41,8 @@ _OPTIONS = {
 }
 _UNUSABLE = Verdict(Action.BLOCK, "Forebay has no usable blocklist")
 _FAILED = Verdict(Action.BLOCK, "the blocklist failed on this request")
+_TOO_MANY_NAMES = Verdict(Action.BLOCK, "more names than a request can have")
+_ESCAPED = Verdict(Action.BLOCK, "a name with a backslash, which resolvers undo")
 _MOST_ALLOWED = 256
 # Browsers show no answer to a CONNECT; other clients may.
 _CONNECT = Facts("document", stated=True)
@@ -220,7 +222,13 @@ class BlocklistAddon:
         outcome.of(flow)["names"] = list(found)
         if not self._is_its_turn(flow):
             return
+        # What was allowed before was another request, and this may become a raw tunnel.
+        self._allowed.pop(flow.client_conn, None)
         policy = self._policy(flow.client_conn, asked.user_of(flow))
+        if asked.too_many(found):
+            _note(flow, _TOO_MANY_NAMES)
+            self._answer(flow, _TOO_MANY_NAMES, policy, _CONNECT)
+            return
         requests = asked.requests_unseen(found, flow.request.port)
         verdict = self._decide(requests, policy)
         _note(flow, verdict)
@@ -244,9 +252,11 @@ class BlocklistAddon:
         request = flow.request
         given = facts(request.headers.fields, method=request.data.method, path=request.data.path)
         policy = self._policy(client, asked.user_of(flow))
-        verdict = self._tunnels.get(client) or self._decide(
-            asked.requests_of(flow, found, given), policy
-        )
+        verdict = self._tunnels.get(client)
+        if verdict is None and asked.too_many(found):
+            verdict = _TOO_MANY_NAMES
+        if verdict is None:
+            verdict = self._decide(asked.requests_of(flow, found, given), policy)
         _note(flow, verdict)
         if verdict.blocked:
             self._answer(flow, verdict, policy, given)
@@ -259,6 +269,9 @@ class BlocklistAddon:
         refused = self._tunnels.get(data.client)
         if refused is not None:
             data.server.error = refused.summary()
+            return
+        if data.server.address and "\\" in data.server.address[0]:
+            data.server.error = _ESCAPED.summary()
             return
         allowed = self._allowed.get(data.client, ())
         dialled = [name for name in asked.names_dialled(data) if name not in allowed]
@@ -292,8 +305,11 @@ class BlocklistAddon:
         if not self._enabled or flow.response or flow.error or not flow.live:
             return
         asked_for = [names.canonical(question.name) for question in flow.request.questions]
-        requests = asked.requests_unseen(filter(None, asked_for), 443)
-        verdict = self._decide(requests, self._policy(flow.client_conn, None))
+        if any("\\" in name for name in asked_for):
+            verdict = _ESCAPED
+        else:
+            requests = asked.requests_unseen(filter(None, asked_for), 443)
+            verdict = self._decide(requests, self._policy(flow.client_conn, None))
         _note(flow, verdict)
         if verdict.blocked:
             _deny(flow)

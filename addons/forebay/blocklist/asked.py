@@ -11,7 +11,7 @@ from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 
 from forebay.blocklist.facts import Facts
 from forebay.blocklist.request import Request, place
-from forebay.names import canonical, every_name, split_authority
+from forebay.names import MOST, canonical, every_name, split_authority
 
 _WEBSOCKET = {"http": "ws", "https": "wss"}
 
@@ -36,6 +36,11 @@ def names_of(flow: http.HTTPFlow, *, sni: str | None) -> tuple[str, ...]:
         sni=sni,
         connect=address[0] if address else None,
     )
+
+
+def too_many(names: Sequence[str]) -> bool:
+    """Return whether there are more names than any honest request has, and perhaps more yet."""
+    return len(names) > MOST
 
 
 def requests_of(flow: http.HTTPFlow, names: Sequence[str], facts: Facts) -> list[Request]:

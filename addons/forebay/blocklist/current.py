@@ -17,6 +17,7 @@ from forebay.blocklist import load
 from forebay.blocklist.judge import active_lists
 from forebay.blocklist.policies import Policies, Policy
 from forebay.blocklist.sources import Sources, gather
+from forebay.blocklist.verdict import visible
 from forebay.errors import ForebayError
 
 logger = logging.getLogger(__name__)
@@ -28,6 +29,7 @@ class Rules:
 
     lists: load.RuleSet
     policies: Policies
+    speaking: frozenset[Path] = frozenset()
     _active: dict[str | None, int] = field(default_factory=dict)
 
     def active(self, policy: Policy | None) -> int:
@@ -114,6 +116,7 @@ class Current:
                 return  # some other file beside the lists
             after = await asyncio.to_thread(_built_beside, sources)
             if before is not None and not by_option:
+                _refuse_silence(before, after)
                 load.refuse_loss(before.lists, after.lists)
         except ForebayError as error:
             self._stamp = stamp  # said once, until something changes again
@@ -129,6 +132,20 @@ class Current:
             ).start()
 
 
+def _refuse_silence(before: Rules, after: Rules) -> None:
+    """Refuse that a file with entries has none left, or is gone: see `load.refuse_loss`.
+
+    Raises:
+        ForebayError: naming the files.
+    """
+    silent = before.speaking - after.speaking
+    if silent:
+        raise ForebayError(
+            f"expected entries in {visible(', '.join(map(str, sorted(silent))))}, found none "
+            f"({load.WAY_OUT})"
+        )
+
+
 def _sources() -> Sources:
     return gather(
         shipped=settings.shipped_rules(),
@@ -141,14 +158,14 @@ def _sources() -> Sources:
 def _built(sources: Sources) -> Rules:
     lists = load.load(sources.lists)
     _require(lists)
-    return Rules(lists, sources.policies)
+    return Rules(lists, sources.policies, sources.speaking)
 
 
 def _built_beside(sources: Sources) -> Rules:
     """Build in a thread: with pauses, as every other thread waits while this one runs."""
     lists = load.load(sources.lists, _pause)
     _require(lists)
-    return Rules(lists, sources.policies)
+    return Rules(lists, sources.policies, sources.speaking)
 
 
 def _require(lists: load.RuleSet) -> None:

@@ -36,7 +36,6 @@ class Host:
     site: str
 
 
-@lru_cache(maxsize=8192)
 def host(name: str) -> Host:
     """Return what is to be known about the canonical *name*.
 
@@ -45,6 +44,11 @@ def host(name: str) -> Host:
     >>> host("a.example.co.uk").names
     ('a.example.co.uk', 'example.co.uk', 'co.uk', 'uk', 'a.example.*', 'example.*')
     """
+    # What is longer is no name, and not kept: everybody can make up as many as they like.
+    return _host(name) if len(name) <= _LONGEST_NAME else _made(name)
+
+
+def _made(name: str) -> Host:
     if is_address(name):
         return Host(name, (name,), (name,), name)
     parents = _parents(name)
@@ -53,6 +57,9 @@ def host(name: str) -> Host:
     entities = tuple(f"{each}.*" for each in _parents(bare)) if bare else ()
     site = f"{bare.rpartition('.')[2]}.{suffix}" if bare and suffix else name
     return Host(name, parents, parents + entities, site)
+
+
+_host = lru_cache(maxsize=8192)(_made)
 
 
 def _parents(name: str) -> tuple[str, ...]:

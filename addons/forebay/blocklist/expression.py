@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-import warnings
 from dataclasses import dataclass
 from re import _constants as op  # type: ignore[attr-defined]
 from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any
 
 from forebay.blocklist.request import Request
-from forebay.errors import RuleError
-from forebay.regexes import Regex
+from forebay.regexes import CostlyRegexError, Regex
 
 LIMIT_STEPS = 4_500_000
 """About as many as are done in 5 ms."""
@@ -24,14 +22,30 @@ _ANYTHING_AT_END = re.compile(r"(?<!\\)(?:\.\*)+\Z")
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """A regex that is searched for in the whole URL."""
+    """A regex that is searched for in the whole URL.
+
+    Args:
+        regex: for URLs up to its limit, and beyond where there is no *linear*.
+        linear: the same for the engine that takes linear time, which is slower
+            on short texts; None where it is not installed, or cannot do it.
+        cased: whether the case counts.
+    """
 
     regex: Regex
+    linear: Regex | None
     cased: bool
 
+    @property
+    def work(self) -> int:
+        """How often it may go through the URL, in the time of a literal."""
+        return 16
+
     def matches(self, request: Request) -> bool:
-        """Return whether it is found; of a very long URL the beginning is searched."""
-        return self.regex.matches(request.cased if self.cased else request.url, cut=True)
+        """Return whether it is found; without *linear*, in the beginning of a very long URL."""
+        url = request.cased if self.cased else request.url
+        if self.linear is not None and len(url) > self.regex.limit_chars:
+            return self.linear.matches(url)
+        return self.regex.matches(url, cut=True)
 
 
 def parse_expression(text: str, *, match_case: bool) -> Expression:
@@ -41,8 +55,8 @@ def parse_expression(text: str, *, match_case: bool) -> Expression:
         RuleError: when it is none, or one that could stall the proxy.
     """
     text = _ANYTHING_AT_END.sub("", text)
-    regex = Regex.linear(text, ignore_case=not match_case)
-    if regex is None:
+    linear = Regex.linear(text, ignore_case=not match_case)
+    try:
         regex = Regex.of(
             text,
             ignore_case=not match_case,
@@ -50,19 +64,11 @@ def parse_expression(text: str, *, match_case: bool) -> Expression:
             limit_steps=LIMIT_STEPS,
             least_chars=LEAST_CHARS,
         )
-    else:
-        _require_python(text)
-    return Expression(regex, match_case)
-
-
-def _require_python(text: str) -> None:
-    """Refuse what only one of the two engines reads, or each in its own way."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", FutureWarning)
-            parser.parse(text)
-    except (re.error, OverflowError, RecursionError, FutureWarning) as error:
-        raise RuleError(f"expected a regex, found {text!r:.70}: {error}") from None
+    except CostlyRegexError:
+        if linear is None:
+            raise
+        regex = linear
+    return Expression(regex, linear, match_case)
 
 
 def literal_of(text: str) -> str:

@@ -126,28 +126,30 @@ def _text(value: bytes | None) -> str | None:
 
 
 def _source(referer: bytes | None, origin: bytes | None) -> str | None:
-    """Return the page: Referer, as it may be the whole URL, else Origin."""
-    if referer and _PAGE(referer):
-        return referer.decode("latin-1")
-    return origin.decode("latin-1") if origin and _PAGE(origin) else None
+    """Return the page: Referer, as it may be the whole URL, or Origin.
+
+    Where they differ Referer is a style sheet, and Origin the page that has it.
+    """
+    if origin and _PAGE(origin) and not (referer and referer.startswith(origin)):
+        return origin.decode("latin-1")
+    return referer.decode("latin-1") if referer and _PAGE(referer) else None
 
 
 def _type(found: dict[bytes, bytes], destination: bytes, method: bytes, path: bytes) -> str:
     if b"upgrade" in found and found[b"upgrade"].strip().lower() == b"websocket":
         return "websocket"
-    if b"ping-to" in found:
-        return "ping"  # the ping attribute of a link
+    if b"access-control-request-method" in found and method == b"OPTIONS":
+        return "xmlhttprequest"  # a preflight
+    mode = found.get(b"sec-fetch-mode", b"").strip().lower()
+    if b"ping-to" in found and mode != b"cors":
+        return "ping"  # the ping attribute of a link; scripts can send it with mode cors only
     sent = b""
     if b"content-type" in found:
         sent = found[b"content-type"].partition(b";")[0].strip().lower()
-        if sent in _REPORTS:
+        if sent in _REPORTS and not destination:
             return "other"
     if destination:
-        if (
-            destination == b"empty"
-            and method == b"POST"
-            and found.get(b"sec-fetch-mode", b"").strip().lower() == b"no-cors"
-        ):
+        if destination == b"empty" and method == b"POST" and mode == b"no-cors":
             return "ping"  # sendBeacon
         return _DESTINATIONS.get(destination, "other")
     if found.get(b"x-requested-with", b"").strip().lower() == b"xmlhttprequest":
@@ -155,6 +157,8 @@ def _type(found: dict[bytes, bytes], destination: bytes, method: bytes, path: by
     kind = _by_accept(found.get(b"accept", b""))
     if kind is None and method == b"POST" and sent == b"application/json":
         return "xmlhttprequest"
+    if kind == "document" and b"origin" in found and method != b"POST":
+        return "xmlhttprequest"  # only forms that are posted have both
     return kind or _by_extension(path) or "other"
 
 

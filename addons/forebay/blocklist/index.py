@@ -15,16 +15,24 @@ from collections.abc import Callable, Iterator, Sequence
 
 from forebay.blocklist import resource
 from forebay.blocklist.request import Request
-from forebay.blocklist.rule import LINE_BITS, NetworkRule, Rule, Scope
+from forebay.blocklist.rule import (
+    LINE_BITS,
+    NetworkRule,
+    Rule,
+    Scope,
+    TooManyCandidatesError,
+)
 from forebay.errors import RuleError
 
 MOST_IN_ONE_PLACE = 150
-"""Most rules that one token or page may lead to: a bound for the time of a decision."""
+"""Most rules of one list that one token or page may lead to: a bound for the time of a decision."""
 MOST_OF_HOST = 500
 """The same for one host."""
 MOST_CANDIDATES = 5000
 """Most rules that are tried on one request."""
+_FEW_TOKENS = 24
 _MOST_HOSTS_KEPT = 4096
+_MOST_RULES_KEPT = 20_000
 
 _COMMON_TOKENS = """
     http https www com net org co uk de fr js css png gif jpg jpeg html htm php asp aspx ajax api
@@ -34,10 +42,6 @@ _COMMON_TOKENS = """
 _COMMON = frozenset(_COMMON_TOKENS.split())
 
 type _Stored = int | Rule | list[int | Rule]
-
-
-class TooManyCandidatesError(Exception):
-    """More rules would have to be tried on one request than there is time for."""
 
 
 class Index:
@@ -53,7 +57,9 @@ class Index:
         self._tokens: dict[str, list[Rule]] = {}
         self._pages: dict[str, list[Rule]] = {}
         self._always: list[Rule] = []
+        self._room: Counter[tuple[str, int]] = Counter()
         self._found: dict[str, tuple[Rule, ...]] = {}
+        self._kept = 0
         self._sources = 0
 
     def __bool__(self) -> bool:
@@ -87,35 +93,39 @@ class Index:
 
     def _append(self, host: str, known: _Stored, new: int | Rule) -> None:
         rules = known if isinstance(known, list) else [known]
+        # Each list has room of its own, so that none can crowd out another.
+        source = _place(new) >> LINE_BITS
+        room = self._room[host, source]
+        if room >= MOST_OF_HOST:
+            raise RuleError(f"expected at most {MOST_OF_HOST} rules for {host}, found more")
         if isinstance(new, int) and any(
             isinstance(old, int) and _says(old) == _says(new) for old in rules
         ):
             return  # the same again in one list
-        if len(rules) >= MOST_OF_HOST:
-            raise RuleError(f"expected at most {MOST_OF_HOST} rules for {host}, found more")
+        self._room[host, source] = room + 1
         rules.append(new)
         self._hosts[host] = rules
 
-    def remove(self, parsed: NetworkRule, is_meant: Callable[[int], bool]) -> None:
-        """Take out the rules like *parsed* at the places that *is_meant*; before `seal`."""
-        if parsed.host is None:
-            self._waiting = [
-                (rule, each)
-                for rule, each in self._waiting
-                if not (each.key == parsed.key and is_meant(rule.place))
-            ]
-            return
-        known = self._hosts.pop(parsed.host, None)
+    def discard(self, is_meant: Callable[[NetworkRule, int], bool]) -> None:
+        """Take out the rules about no host in particular that are meant; before `seal`."""
+        self._waiting = [
+            (rule, parsed) for rule, parsed in self._waiting if not is_meant(parsed, rule.place)
+        ]
+
+    def discard_of_host(self, host: str, is_meant: Callable[[int], bool]) -> None:
+        """Take out the rules about *host* at the places that are meant."""
+        known = self._hosts.pop(host, None)
         if known is None:
             return
         rules = known if isinstance(known, list) else [known]
         kept = [rule for rule in rules if not is_meant(_place(rule))]
         if kept:
-            self._hosts[parsed.host] = kept if len(kept) > 1 else kept[0]
+            self._hosts[host] = kept if len(kept) > 1 else kept[0]
 
     def seal(self) -> Iterator[tuple[int, RuleError]]:
         """Put each rule where requests lead to it; yields those that found no room, by place."""
         count = Counter(token for _, parsed in self._waiting for token in set(parsed.tokens))
+        taken: Counter[tuple[int, int]] = Counter()
         for rule, parsed in self._waiting:
             token = min(parsed.tokens, key=lambda each: (each in _COMMON, count[each]), default="")
             pages = parsed.options.sources
@@ -125,7 +135,8 @@ class Index:
                 rooms = [self._pages.setdefault(domain, []) for domain in pages.meant]
             else:
                 rooms = [self._always]
-            if any(len(room) >= MOST_IN_ONE_PLACE for room in rooms):
+            source = rule.place >> LINE_BITS
+            if any(taken[id(room), source] >= MOST_IN_ONE_PLACE for room in rooms):
                 yield (
                     rule.place,
                     RuleError(
@@ -135,8 +146,10 @@ class Index:
                 )
                 continue
             for room in rooms:
+                taken[id(room), source] += 1
                 room.append(rule)
         self._waiting = []
+        self._room.clear()
 
     def find(self, request: Request, active: int) -> Rule | None:
         """Return a rule that matches *request*, of those whose list is in the bit set *active*.
@@ -146,19 +159,8 @@ class Index:
         """
         if not active & self._sources:
             return None
-        room: Sequence[Rule] = self.about_host(request)
-        found = _first(room, request, active)
-        if found is not None:
-            return found
-        tried = len(room)
-        for room in self._general(request):
-            tried += len(room)
-            if tried > MOST_CANDIDATES:
-                raise TooManyCandidatesError
-            found = _first(room, request, active)
-            if found is not None:
-                return found
-        return None
+        found = _first(self.about_host(request), request, active)
+        return _first(self._general(request), request, active) if found is None else found
 
     @property
     def is_general(self) -> bool:
@@ -168,28 +170,37 @@ class Index:
     def all(self, request: Request) -> Iterator[Rule]:
         """Yield every rule that matches *request*, each once."""
         seen: set[int] = set()
-        for room in (self.about_host(request), *self._general(request)):
-            for rule in room:
-                if rule.place not in seen and rule.matches(request):
-                    seen.add(rule.place)
-                    yield rule
+        for rule in (*self.about_host(request), *self._general(request)):
+            if rule.place not in seen and rule.matches(request):
+                seen.add(rule.place)
+                yield rule
 
-    def _general(self, request: Request) -> list[Sequence[Rule]]:
-        """Return where the rules are that *request* can match, whatever its host."""
-        found: list[Sequence[Rule]] = []
+    def _general(self, request: Request) -> list[Rule]:
+        """Return the rules that *request* can match whatever its host.
+
+        Raises:
+            TooManyCandidatesError: when there would be too many to try.
+        """
+        found: list[Rule] = []
         tokens = self._tokens
-        if tokens:
+        if 0 < len(tokens) <= _FEW_TOKENS:
+            # Cheaper than to take the URL apart; that a token is whole the rules see to.
+            url = request.url
+            for token, room in tokens.items():
+                if token in url:
+                    found += room
+        elif tokens:
             hits = tokens.keys() & request.tokens()
             # In one order always, so that the same rule is named each time.
-            found += [tokens[token] for token in (sorted(hits) if len(hits) > 1 else hits)]
+            for token in sorted(hits) if len(hits) > 1 else hits:
+                found += tokens[token]
         if self._pages and request.source is not None:
             for name in request.source.names:
-                room = self._pages.get(name)
-                if room is not None:
-                    found.append(room)
-        if self._always:
-            found.append(self._always)
-        return found
+                if name in self._pages:
+                    found += self._pages[name]
+        if len(found) > MOST_CANDIDATES:
+            raise TooManyCandidatesError
+        return found + self._always
 
     def about_host(self, request: Request) -> tuple[Rule, ...]:
         """Return the rules about the host of *request*, or about one above it."""
@@ -198,8 +209,10 @@ class Index:
         if found is None:
             about = not self._hosts.keys().isdisjoint(host.parents)
             found = tuple(self._about(host.name, host.parents)) if about else ()
-            if len(self._found) >= _MOST_HOSTS_KEPT:
+            if len(self._found) >= _MOST_HOSTS_KEPT or self._kept > _MOST_RULES_KEPT:
                 self._found.clear()
+                self._kept = 0
+            self._kept += len(found)
             self._found[host.name] = found
         return found
 

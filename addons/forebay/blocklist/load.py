@@ -27,7 +27,8 @@ MOST_LINES = 3_000_000
 _LINES_AT_ONCE = 100
 _REPORTED = 3
 _BOM = b"\xef\xbb\xbf"
-_HTML = (b"<!doctype", b"<html", b"<?xml")
+WAY_OUT = "to drop them all the same, set blocklist=false and then true, or restart"
+_FEW = 20
 
 type Stamp = tuple[tuple[str, int, int, int] | tuple[str], ...]
 
@@ -169,27 +170,30 @@ def stamp(paths: Iterable[Path]) -> Stamp:
 
 
 def refuse_loss(before: RuleSet, after: RuleSet) -> None:
-    """Refuse a reload in which a list with rules has vanished or run empty.
+    """Refuse a reload in which a list with rules has vanished, run empty or shrunk below half.
 
     Editors and downloads truncate, or rename away, before they write: for that
     moment, or after a failed download, requests would pass unfiltered.  A list
-    that lists.yaml no longer names was meant to go.
+    that lists.yaml no longer names was meant to go, and of few rules most may be.
 
     Raises:
         ForebayError: naming the lists.
     """
     wanted = {each.path for each in after.lists}
-    lost = [
-        str(each.path)
-        for each in before.lists
-        if before.counts.get(each.path)
-        and not after.counts.get(each.path)
-        and (each.in_folder or each.path in wanted)
-    ]
+    lost, shrunk = [], []
+    for each in before.lists:
+        had, has = before.counts.get(each.path, 0), after.counts.get(each.path, 0)
+        if not had or not (each.in_folder or each.path in wanted):
+            continue
+        if not has:
+            lost.append(str(each.path))
+        elif had > _FEW and 2 * has < had:
+            shrunk.append(f"{each.path} ({had:,} before, {has:,} now)")
     if lost:
+        raise ForebayError(f"expected rules in {visible(', '.join(lost))}, found none ({WAY_OUT})")
+    if shrunk:
         raise ForebayError(
-            f"expected rules in {visible(', '.join(lost))}, found none "
-            "(to drop a list, set blocklist=false and then true, or restart)"
+            f"expected at least half of the rules in {visible(', '.join(shrunk))} ({WAY_OUT})"
         )
 
 
@@ -244,9 +248,9 @@ class _Report:
 
 def _check(path: Path, file: BinaryIO) -> None:
     """Refuse what is no list of a size that can be dealt with."""
-    if file.read(64).removeprefix(_BOM).lstrip().lower().startswith(_HTML):
-        # Its lines would pass for patterns.
-        raise ForebayError(f"{visible(str(path))}: expected a filter list, found a web page")
+    # Web pages and messages of programs: their lines would pass for patterns.
+    if file.read(64).removeprefix(_BOM).lstrip()[:1] in (b"<", b"{"):
+        raise ForebayError(f"{visible(str(path))}: expected a filter list, found HTML, XML or JSON")
     file.seek(0)
     lines = 0
     for block in iter(partial(file.read, 1 << 20), b""):

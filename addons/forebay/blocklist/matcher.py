@@ -13,8 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
-from forebay.blocklist.index import Index, TooManyCandidatesError
+from forebay.blocklist.index import Index
 from forebay.blocklist.request import Request
 from forebay.blocklist.rule import (
     LINE_BITS,
@@ -25,6 +26,7 @@ from forebay.blocklist.rule import (
     NetworkRule,
     Rule,
     Source,
+    TooManyCandidatesError,
 )
 from forebay.blocklist.verdict import NOT_LISTED, Action, Verdict
 from forebay.errors import RuleError
@@ -61,6 +63,7 @@ class Matcher:
         self._pages = Index()
         self._badfilters: list[tuple[int, NetworkRule]] = []
         self._cited: dict[int, Cited] = {}
+        self._of_pages: dict[str, list[Rule]] = {}
 
     def add_source(self, source: Source) -> int:
         """Make *source* the one that the following rules are from; returns its number."""
@@ -100,35 +103,43 @@ class Matcher:
 
     def seal(self) -> Iterator[tuple[Source, int, RuleError]]:
         """Apply ``badfilter`` and make ready; yields what found no room, with source and line."""
-        for place, parsed in self._badfilters:
-            may_touch = self._badfilter(place, parsed)
-            for index in self._indexes():
-                index.remove(parsed, may_touch)
-        self._badfilters = []
+        if self._badfilters:
+            self._apply_badfilters()
         for index in self._indexes():
             for place, error in index.seal():
                 yield self._source(place), place & MOST_LINES, error
 
-    def _badfilter(self, place: int, parsed: NetworkRule) -> Callable[[int], bool]:
-        """Return what tells whether the rule at a place is meant; own ones by own lists only."""
+    def _apply_badfilters(self) -> None:
+        """Take out the rules that ``badfilter`` names; own ones by own lists only."""
+        general: dict[tuple[Effect, tuple[str, str]], bool] = {}
+        of_hosts: dict[str, dict[tuple[Effect, tuple[str, str]], bool]] = {}
+        for place, parsed in self._badfilters:
+            meant = general if parsed.host is None else of_hosts.setdefault(parsed.host, {})
+            what = (parsed.effect, parsed.key)
+            meant[what] = meant.get(what, False) or self._is_trusted(place)
+
+        def is_meant(parsed: NetworkRule, place: int) -> bool:
+            by_own = general.get((parsed.effect, parsed.key))
+            return by_own is not None and (by_own or not self._is_trusted(place))
+
+        for index in self._indexes():
+            if general:
+                index.discard(is_meant)
+            for host, meant in of_hosts.items():
+                index.discard_of_host(host, partial(self._is_meant, meant))
+        self._badfilters = []
+
+    def _is_meant(self, meant: dict[tuple[Effect, tuple[str, str]], bool], place: int) -> bool:
         from forebay.blocklist.parse import parse_line
 
-        trusted = self._is_trusted(place)
-
-        def is_meant(other: int) -> bool:
-            if self._is_trusted(other) and not trusted:
-                return False
-            said = parse_line(self._cite(other).rule)
-            if isinstance(said, NetworkRule):
-                return said.key == parsed.key and said.effect is parsed.effect
-            return (
-                said is not None
-                and said.effect is parsed.effect
-                and said.hosts == (parsed.host,)
-                and parsed.key == (f"||{parsed.host}^", "")
-            )
-
-        return is_meant
+        said = parse_line(self._source(place).cite(place & MOST_LINES).rule)
+        if isinstance(said, NetworkRule):
+            by_own = meant.get((said.effect, said.key))
+        elif said is not None and len(said.hosts) == 1:
+            by_own = meant.get((said.effect, (f"||{said.hosts[0]}^", "")))
+        else:
+            by_own = None
+        return by_own is not None and (by_own or not self._is_trusted(place))
 
     def _indexes(self) -> tuple[Index, ...]:
         return (
@@ -195,24 +206,32 @@ class Matcher:
 
     def _exception(self, request: Request, active: int, *, important: bool) -> Rule | None:
         """Return an exception for *request*, one of the user's own if there is any."""
-        page = _page(request) if self._pages else None
+        pages = self._page_rules(request) if self._pages else ()
         for lists in (active & self._trusted, active):
             found = self._important_exceptions.find(request, lists)
             if found is None and not important:
                 found = self._exceptions.find(request, lists)
-            if found is None and page is not None:
-                found = self._page_exception(page, lists, important=important)
+            for rule in pages if found is None else ():
+                if lists >> (rule.place >> LINE_BITS) & 1 and (
+                    rule.options.important or not important
+                ):
+                    found = rule
             if found is not None:
                 return found
         return None
 
-    def _page_exception(self, page: Request, active: int, *, important: bool) -> Rule | None:
-        for rule in self._pages.all(page):
-            if active >> (rule.place >> LINE_BITS) & 1 and (
-                rule.options.important or not important
-            ):
-                return rule
-        return None
+    def _page_rules(self, request: Request) -> list[Rule]:
+        """Return the exceptions for all that the page of *request* asks for."""
+        source = request.source_url
+        if source is None or request.type == "document":
+            return []
+        found = self._of_pages.get(source)
+        if found is None:
+            if len(self._of_pages) >= _MOST_CITED:
+                self._of_pages.clear()
+            page = _page(request)
+            found = self._of_pages[source] = [] if page is None else _all(self._pages, page)
+        return found
 
     def _verdict(
         self, request: Request, rule: Rule, exception: Rule | None, active: int
@@ -239,11 +258,10 @@ class Matcher:
             (self._exceptions, "exception"),
             (self._answers, "answer"),
         ):
-            for rule in index.all(request):
+            for rule in _all(index, request):
                 cited = self._cite(rule.place)
                 found.append((rule.place, Match(cited, effect, self._fate(rule, verdict, active))))
-        page = _page(request)
-        for rule in self._pages.all(page) if page is not None else ():
+        for rule in self._page_rules(request):
             cited = self._cite(rule.place)
             match = Match(cited, "exception for pages", self._fate(rule, verdict, active))
             found.append((rule.place, match))
@@ -276,6 +294,13 @@ class Matcher:
         """Empty a matcher that is no longer asked, with pauses for other threads."""
         for index in self._indexes():
             index.release(pause)
+
+
+def _all(index: Index, request: Request) -> list[Rule]:
+    try:
+        return list(index.all(request))
+    except TooManyCandidatesError:
+        return []  # that is why the request is refused
 
 
 def _page(request: Request) -> Request | None:

@@ -127,6 +127,11 @@ class Glob:
     to_the_end: bool
     cased: bool
 
+    @property
+    def work(self) -> int:
+        """How often it may go through the URL, in the time of a literal."""
+        return sum(1 if isinstance(piece, _Text) else 8 for piece in self.pieces)
+
     def matches(self, request: Request) -> bool:
         """Return whether the pattern is in the URL of *request*."""
         url = request.cased if self.cased else request.url

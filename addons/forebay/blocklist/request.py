@@ -23,6 +23,14 @@ _NEEDLESS = re.compile(
     r"(?<!%)(?<!%[0-9a-fA-F])%(?:2[dDeE]|3[0-9]|[46][1-9a-fA-F]|[57][0-9aA]|5[fF]|7[eE])"
 )
 _DOTS = re.compile(r"/\.{1,2}(?=[/?]|\Z)")
+# What some servers take for a slash, or for nothing.
+_SLOPPY = re.compile(r"\\|//|;|%(?:2[fF]|5[cC])")
+_PARAMETERS = re.compile(r";[^/\\]*")
+_SLASHES = re.compile(r"(?:[/\\]|%(?:2[fF]|5[cC]))+")
+
+LONGEST = 8192
+"""Characters of an URL that are looked at, besides the last `TAIL`."""
+TAIL = 512
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,9 +43,12 @@ class Place:
     host_end: int
 
 
-@lru_cache(maxsize=4096)
 def place(scheme: str, name: str, port: str) -> Place:
     """Return the place of *name*, in any spelling, with *port*, which may be empty."""
+    return _place(scheme, name, port) if len(name) < 256 else _made(scheme, name, port)
+
+
+def _made(scheme: str, name: str, port: str) -> Place:
     scheme, name = scheme.lower(), canonical(name)
     start = len(scheme) + 3
     text = f"{scheme}://[{name}]" if ":" in name else f"{scheme}://{name}"
@@ -45,6 +56,9 @@ def place(scheme: str, name: str, port: str) -> Place:
     if port and port != _DEFAULT_PORTS.get(scheme):
         text = f"{text}:{port}"
     return Place(text, host(name), start, end)
+
+
+_place = lru_cache(maxsize=4096)(_made)
 
 
 @dataclass(slots=True, eq=False)
@@ -73,6 +87,7 @@ class Request:
     bit: int
     host_start: int
     host_end: int
+    work: int = 0
     _tokens: list[str] | None = None
 
     def tokens(self) -> list[str]:
@@ -135,14 +150,18 @@ class Request:
             party = resource.FIRST if page.site == place.host.site else resource.THIRD
         else:
             party = resource.FIRST if same_site else resource.UNKNOWN
+        if "#" in rest:  # no part of an URL that is asked for
+            rest = rest.partition("#")[0]
         cased = place.text + (rest if rest[:1] == "/" else "/" + rest)
+        if len(cased) > LONGEST:
+            cased = f"{cased[:LONGEST]} {cased[-TAIL:]}"
         return cls(
             cased.lower(), cased, place.host, type, page, party, method, source,
             resource.BIT_OF[type, party], place.host_start, place.host_end,
         )  # fmt: skip
 
     def normal(self) -> Request | None:
-        """Return the request with its path normalised (RFC 3986 §6.2.2), or None if it is so.
+        """Return the request with its path in the one form of `normal_path`, or None if it is so.
 
         Browsers send it so; others may write ``/%61ds/`` or ``/x/../ads/`` for ``/ads/``.
         """
@@ -156,17 +175,23 @@ class Request:
 
 
 def normal_path(url: str, start: int) -> str:
-    """Return *url* with what follows *start* normalised: needless escapes and dot segments.
+    r"""Return *url* with what follows *start* in the one form that its spellings share.
 
-    >>> normal_path("http://a/x/../%61ds/%2F?q=%7e", 8)
-    'http://a/ads/%2F?q=~'
+    Needless escapes and dot segments go (RFC 3986 §6.2.2), and in the path what
+    servers are known to take for a slash (``\``, ``//``, ``%2F``) or for nothing
+    (``;x``).
+
+    >>> normal_path("http://a/x/../%61ds//%2Fb;c?q=%7e", 8)
+    'http://a/ads/b?q=~'
     """
-    if "%" in url and _NEEDLESS.search(url, start):
-        url = url[:start] + _NEEDLESS.sub(_decoded, url[start:])
-    if "/." in url and _DOTS.search(url, start):
-        path, mark, query = url[start:].partition("?")
-        url = url[:start] + _without_dots(path) + mark + query
-    return url
+    path, mark, query = url[start:].partition("?")
+    if "%" in url:
+        path, query = _NEEDLESS.sub(_decoded, path), _NEEDLESS.sub(_decoded, query)
+    if _SLOPPY.search(path):
+        path = _SLASHES.sub("/", _PARAMETERS.sub("", path))
+    if "/." in path and _DOTS.search(path):
+        path = _without_dots(path)
+    return url[:start] + path + mark + query
 
 
 def _decoded(escape: re.Match[str]) -> str:

@@ -59,8 +59,23 @@ class NetworkRule:
     key: tuple[str, str]
 
 
+MOST_WORK = 2_000_000
+"""Characters of an URL, times pieces of a pattern, that are looked at for one request."""
+
+
+class TooManyCandidatesError(Exception):
+    """More rules would have to be tried on one request than there is time for."""
+
+
 class Exact(Protocol):
-    """What looks at the whole URL: a glob or a regex."""
+    """What looks at the whole URL: a glob or a regex.
+
+    *work* is how often it may go through the URL.
+    """
+
+    @property
+    def work(self) -> int:
+        """How often it may go through the URL, in the time of a literal."""
 
     def matches(self, request: Request) -> bool:
         """Return whether *request* has such an URL."""
@@ -69,7 +84,7 @@ class Exact(Protocol):
 class Rule:
     """A rule as it is asked, thousands of times a second."""
 
-    __slots__ = ("exact", "literal", "mask", "options", "place", "then")
+    __slots__ = ("exact", "literal", "mask", "options", "place", "then", "work")
 
     def __init__(self, place: int, mask: int, rule: NetworkRule | None = None) -> None:
         self.place = place
@@ -78,9 +93,12 @@ class Rule:
         self.exact: Exact | None = None
         self.options = NONE
         self.then: Options | None = None
+        self.work = 0
         if rule is not None:
             self.literal, self.exact, self.options = rule.literal, rule.exact, rule.options
             self.then = rule.options if rule.options.conditional else None
+            if self.exact is not None:
+                self.work = self.exact.work
 
     def matches(self, request: Request) -> bool:
         """Return whether *request* is what the rule is about; its host has been looked up."""
@@ -97,10 +115,19 @@ class Rule:
         )
 
     def holds(self, request: Request) -> bool:
-        """Return the same of a request that has the type, the party and the literal."""
-        return (self.then is None or self.then.hold(request)) and (
-            self.exact is None or self.exact.matches(request)
-        )
+        """Return the same of a request that has the type, the party and the literal.
+
+        Raises:
+            TooManyCandidatesError: when this would take too long on this request.
+        """
+        if self.then is not None and not self.then.hold(request):
+            return False
+        if self.exact is None:
+            return True
+        request.work += self.work * len(request.url)
+        if request.work > MOST_WORK:
+            raise TooManyCandidatesError
+        return self.exact.matches(request)
 
 
 @dataclass(frozen=True, slots=True)

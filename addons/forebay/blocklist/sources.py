@@ -26,12 +26,14 @@ class Sources:
         lists: the lists to read, in the order in which verdicts name them.
         policies: the policies.
         files: the YAML files.
+        speaking: those of them that say anything.
         watched: the folders and files whose changes count.
     """
 
     lists: tuple[load.ListFile, ...]
     policies: Policies
     files: tuple[Path, ...]
+    speaking: frozenset[Path]
     watched: list[Path]
 
     def stamp(self) -> load.Stamp:
@@ -75,10 +77,12 @@ def gather(*, shipped: Path, user: Path, downloads: Path, files: tuple[Path, ...
         *(_in_folder(user, trusted=True)),
         *(load.ListFile(path.stem, path, "blocklist_files") for path in files),
     )
+    yaml = tuple(folder / name for folder in (shipped, user) for name in (LISTS, POLICIES))
     return Sources(
         lists,
         policies,
-        tuple(folder / name for folder in (shipped, user) for name in (LISTS, POLICIES)),
+        yaml,
+        frozenset(path for path in yaml if _says_anything(path)),
         [shipped, user, downloads, *files, *(e.path for e in catalogued if not e.remote)],
     )
 
@@ -110,6 +114,15 @@ def _in_folder(folder: Path, *, trusted: bool) -> list[load.ListFile]:
         load.ListFile(path.stem, path, trusted=trusted, in_folder=True)
         for path in load.lists_in(folder / FOLDER)
     ]
+
+
+def _says_anything(path: Path) -> bool:
+    from forebay import rulefile, yamltree
+
+    if not path.exists():
+        return False
+    said = yamltree.parse(rulefile.read(path), path).value
+    return isinstance(said, dict) and any(said.values())
 
 
 def _policies(path: Path) -> tuple[Policy, ...]:
