@@ -18,8 +18,9 @@ POLICY_MODULES = {
     "blocklist": "altsvc answer domains expiry expression facts index judge matcher options parse "
     "pattern policies policyfile request resource rule stubs verdict",
     "rewrite": "actions fields match parse patterns rule",
-    "cache": "breaker cache_status dates decision directives entry freshness headers key "
-    "storable validation vary",
+    "cache": "breaker cache_status combine conditional dates decision directives entry freshness "
+    "headers invalidation key parse ranges references rule shape staleness statuses storable "
+    "structured targeted validation vary",
     "trafficlog": "backlog failure parts record redact",
 }
 """What decides."""
@@ -27,8 +28,8 @@ OTHER_MODULES = {
     ".": "announce outcome regularfile rulefile settings shipped watch",
     "blocklist": "addon asked catalog current download load sources transfer updates",
     "rewrite": "addon load",
-    "cache": "addon answer collector config database disk folder intake lookup notices pending plan ram "
-    "rawdisk store variants",
+    "cache": "addon answer collector config database disk folder intake judge load lookup notices "
+    "pending plan ram rawdisk rulebook store update variants",
     "trafficlog": "addon clients connection exchange ledger logfile recorder writer",
 }
 """Glue (hooks, options, mitmproxy's objects) and I/O (files, threads, clocks)."""

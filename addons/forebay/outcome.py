@@ -12,11 +12,12 @@ Keys:
 ``answer``    who set the response: ``"blocklist"``, ``"cache"``,
               ``"proxycore"``, or absent when the origin answered.
 ``names``     list of str: every host name the flow carried, canonical.
-``block``     dict: action (block or allow), rule, list, path, line, name,
-              reason, exception.
+``block``     dict: action (block or allow), rule, list, path, line, group, name,
+              policy, reason, exception.
 ``rewrite``   list of dict: id, file, line, phase, and what was changed.
 ``cache``     dict: result, reason, age_s, ttl_s, stored, unstored (why), added
-              (the conditional fields of our own validation).
+              (the conditional fields of our own validation), rule (file and line
+              of ``cache.yaml``).
 ``retried``   bool: sent once more after a stale connection.
 ``logged``    bool: the record of this attempt is written.
 """

@@ -7,6 +7,8 @@ import pytest
 from cache.builders import NOW, entry, head
 from forebay.cache import answer
 from forebay.cache.decision import Serve
+from forebay.cache.ranges import Part
+from forebay.cache.shape import Shape
 
 
 def test_the_stored_head_is_whole_and_its_age_is_ours():
@@ -71,3 +73,77 @@ def test_the_504_is_not_to_be_stored_by_others():
     assert response.status_code == 504
     assert response.headers["cache-control"] == "no-store"
     assert response.headers["cache-status"] == "forebay; detail=only-if-cached"
+
+
+PART = entry(
+    status=206,
+    body=b"cdefg",
+    content_range="bytes 2-6/10",
+    content_length="5",
+    content_type="x",
+    age="3",
+    etag='"a"',
+)
+
+
+@pytest.mark.parametrize(
+    ("stored", "shape", "expected"),
+    [
+        pytest.param(
+            entry(etag='"a"', content_type="x", age="3"),
+            Shape(304),
+            answer.Formed(304, b"Not Modified", ((b"Etag", b'"a"'),), b""),
+            id="304",
+        ),
+        pytest.param(
+            entry(etag='"a"', content_length="5"),
+            Shape(206, Part(1, 2, 5)),
+            answer.Formed(
+                206,
+                b"Partial Content",
+                (
+                    (b"Etag", b'"a"'),
+                    (b"Content-Range", b"bytes 1-2/5"),
+                    (b"Content-Length", b"2"),
+                ),
+                b"el",
+            ),
+            id="206 of the whole",
+        ),
+        pytest.param(
+            PART,
+            Shape(206, Part(3, 4, 10)),
+            answer.Formed(
+                206,
+                b"Partial Content",
+                (
+                    (b"Content-Type", b"x"),
+                    (b"Etag", b'"a"'),
+                    (b"Content-Range", b"bytes 3-4/10"),
+                    (b"Content-Length", b"2"),
+                ),
+                b"de",
+            ),
+            id="206 of a part",
+        ),
+        pytest.param(
+            entry(),
+            Shape(416),
+            answer.Formed(
+                416,
+                b"Range Not Satisfiable",
+                ((b"Content-Range", b"bytes */5"), (b"Content-Length", b"0")),
+                b"",
+            ),
+            id="416",
+        ),
+    ],
+)
+def test_the_form_of_an_answer(stored, shape, expected):
+    assert answer.formed(stored, shape) == expected
+
+
+def test_a_hit_by_a_rule_names_it():
+    response = answer.from_entry(entry(), Serve(0, 1), NOW, with_body=True, detail="cache.yaml:7")
+
+    assert response.headers["cache-status"] == "forebay; hit; ttl=1; detail=cache.yaml:7"

@@ -6,7 +6,18 @@ import pytest
 
 from cache.builders import NOW, entry, head
 from forebay.cache.cache_status import Fwd
-from forebay.cache.decision import Forward, Refuse, Revalidate, Serve, decide
+from forebay.cache.decision import (
+    Complete,
+    Forward,
+    Refuse,
+    Revalidate,
+    Serve,
+    decide,
+    stand_in,
+)
+from forebay.cache.ranges import Part
+from forebay.cache.shape import NOT_MODIFIED, Shape
+from forebay.cache.staleness import Failure
 
 INM = ((b"If-None-Match", b'"a"'),)
 STALE = {"cache_control": "max-age=10", "etag": '"a"'}
@@ -97,6 +108,171 @@ def test_without_a_stored_response(request_fields, absent, expected):
 
 def test_head_is_forwarded_when_the_stored_response_is_stale():
     """Its answer could not be merged with a body."""
-    found = decide(head(), entry(**STALE), NOW + 20, may_validate=False)
+    found = decide(head(), entry(**STALE), NOW + 20, is_get=False)
 
     assert found == Forward(Fwd.STALE, "stale")
+
+
+STALE_MUTE = {"cache_control": "max-age=10"}
+STRICT = {"cache_control": "max-age=10, must-revalidate", "etag": '"a"'}
+
+
+@pytest.mark.parametrize(
+    ("stored", "control", "expected"),
+    [
+        pytest.param({}, "min-fresh=40", Serve(20, 40), id="fresh for long enough"),
+        pytest.param(
+            {},
+            "min-fresh=41",
+            Revalidate(INM, Fwd.REQUEST, "request min-fresh"),
+            id="not for long enough",
+        ),
+        pytest.param(STALE_MUTE, "max-stale", Serve(20, -10, "request max-stale"), id="any"),
+        pytest.param(STALE_MUTE, "max-stale=10", Serve(20, -10, "request max-stale"), id="10"),
+        pytest.param(STALE_MUTE, "max-stale=9", Forward(Fwd.STALE, "stale"), id="too stale"),
+        pytest.param(STALE_MUTE, "max-stale=x", Forward(Fwd.STALE, "stale"), id="unreadable"),
+        pytest.param(STALE_MUTE, "max-stale=0", Forward(Fwd.STALE, "stale"), id="zero"),
+        pytest.param(STRICT, "max-stale", Revalidate(INM, Fwd.STALE, "stale"), id="forbidden"),
+        pytest.param(
+            STALE_MUTE,
+            "max-stale, max-age=19",
+            Forward(Fwd.REQUEST, "request max-age"),
+            id="stale but too old",
+        ),
+        pytest.param(
+            STALE_MUTE, "max-stale, only-if-cached", Serve(20, -10, "request max-stale"), id="oic"
+        ),
+    ],
+)
+def test_what_the_client_accepts(stored, control, expected):
+    """§5.2.1, twenty seconds after it came."""
+    assert decide(head(cache_control=control), entry(**stored), NOW + 20) == expected
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"if_none_match": '"a"'}, Serve(20, 40, shape=NOT_MODIFIED)),
+        ({"range": "bytes=1-2"}, Serve(20, 40, shape=Shape(206, Part(1, 2, 5)))),
+    ],
+)
+def test_conditions_and_ranges_are_answered_from_what_is_fresh(fields, expected):
+    assert decide(head(**fields), entry(), NOW + 20) == expected
+
+
+def test_a_stale_response_is_validated_first_whatever_the_client_has():
+    found = decide(head(if_none_match='"b"'), entry(**STALE), NOW + 20)
+
+    assert found == Revalidate(INM, Fwd.STALE, "stale")
+
+
+SWR = {"cache_control": "max-age=10, stale-while-revalidate=30", "etag": '"a"'}
+
+
+@pytest.mark.parametrize(
+    ("later_s", "may_refresh", "control", "served"),
+    [
+        (20, True, None, True),
+        (20, False, None, False),
+        (40, True, None, False),
+        (20, True, "max-age=60", False),
+        (20, True, "min-fresh=0", False),
+    ],
+)
+def test_stale_while_revalidate_has_its_window(later_s, may_refresh, control, served):
+    """RFC 5861 §3; a client that names a lifetime has said what it takes."""
+    request = head() if control is None else head(cache_control=control)
+
+    found = decide(request, entry(**SWR), NOW + later_s, may_refresh=may_refresh)
+
+    if served:
+        assert found == Serve(20, -10, "stale-while-revalidate", refresh=True)
+    else:
+        assert isinstance(found, Revalidate)
+
+
+PART = entry(
+    status=206,
+    body=b"cdefg",
+    cache_control="max-age=60",
+    content_range="bytes 0-4/10",
+    etag='"a"',
+)
+
+
+@pytest.mark.parametrize(
+    ("fields", "may_complete", "expected"),
+    [
+        ({}, True, Complete(((b"Range", b"bytes=5-"), (b"If-Range", b'"a"')))),
+        ({}, False, Forward(Fwd.PARTIAL, "part stored")),
+        ({"range": "bytes=7-"}, True, Forward(Fwd.PARTIAL, "part stored")),
+        ({"range": "bytes=1-2"}, True, Serve(20, 40, shape=Shape(206, Part(1, 2, 10)))),
+        ({"cache_control": "only-if-cached"}, True, Refuse(Fwd.PARTIAL, "part stored")),
+    ],
+)
+def test_a_stored_part(fields, may_complete, expected):
+    assert decide(head(**fields), PART, NOW + 20, may_complete=may_complete) == expected
+
+
+def test_a_part_without_a_strong_tag_is_not_completed():
+    fields = {"cache_control": "max-age=60", "content_range": "bytes 0-4/10"}
+    stored = entry(status=206, **fields, etag='W/"a"')
+
+    found = decide(head(), stored, NOW, may_complete=True)
+
+    assert found == Forward(Fwd.PARTIAL, "part stored")
+
+
+def test_head_completes_nothing():
+    found = decide(head(), PART, NOW + 20, may_complete=True, is_get=False)
+
+    assert found == Forward(Fwd.PARTIAL, "part stored")
+
+
+SIE = {"cache_control": "max-age=10, stale-if-error=30", "etag": '"a"'}
+DOWN, BROKEN = Failure.UNREACHABLE, Failure.SERVER_ERROR
+
+
+@pytest.mark.parametrize(
+    ("stored", "fields", "failure", "expected"),
+    [
+        pytest.param(STALE, {}, DOWN, Serve(20, -10, "unreachable"), id="down"),
+        pytest.param(STALE, {}, BROKEN, None, id="503 needs leave"),
+        pytest.param(SIE, {}, BROKEN, Serve(20, -10, "stale-if-error"), id="503 with leave"),
+        pytest.param(STRICT, {}, DOWN, None, id="must-revalidate"),
+        pytest.param(
+            STALE,
+            {"cache_control": "stale-if-error=30"},
+            BROKEN,
+            Serve(20, -10, "stale-if-error"),
+            id="the client's leave",
+        ),
+        pytest.param(STALE, {"cache_control": "no-cache"}, DOWN, None, id="no-cache"),
+        pytest.param(STALE, {"cache_control": "no-store"}, DOWN, None, id="no-store"),
+        pytest.param(STALE, {"pragma": "no-cache"}, DOWN, None, id="pragma"),
+        pytest.param(STALE, {"cache_control": "max-age=99"}, DOWN, None, id="max-age"),
+        pytest.param(STALE, {"cache_control": "min-fresh=1"}, DOWN, None, id="min-fresh"),
+        pytest.param(STALE, {"cache_control": "max-stale=9"}, DOWN, None, id="max-stale=9"),
+        pytest.param(
+            STALE,
+            {"cache_control": "max-stale=10, max-age=0"},
+            DOWN,
+            Serve(20, -10, "unreachable"),
+            id="max-stale=10",
+        ),
+        pytest.param(
+            STALE,
+            {"if_none_match": '"a"'},
+            DOWN,
+            Serve(20, -10, "unreachable", NOT_MODIFIED),
+            id="conditional",
+        ),
+    ],
+)
+def test_what_stands_in_for_the_origin(stored, fields, failure, expected):
+    """RFC 9111 §4.2.4, RFC 5861 §4."""
+    assert stand_in(head(**fields), entry(**stored), NOW + 20, failure) == expected
+
+
+def test_a_part_does_not_stand_in_for_the_whole():
+    assert stand_in(head(), PART, NOW + 20, DOWN) is None

@@ -219,6 +219,43 @@ class TestFaults:
 
         assert "refused" in caplog.text
 
+    def test_a_disk_that_takes_no_more_still_answers(self, tmp_path):
+        """It is full, perhaps."""
+        stored(tmp_path, entry(), entry())
+        for action in ("UPDATE", "DELETE"):
+            execute(
+                tmp_path,
+                f"CREATE TRIGGER refuse_{action} BEFORE {action} ON Cache "
+                "BEGIN SELECT RAISE(ABORT, 'refused'); END",
+            )
+        notices = Notices()
+        with started(disk(tmp_path, notices=notices)) as store:
+            store.put(key(1), entry())
+            assert not store.flush(0.5)  # what failed is to be deleted, and that fails too
+            store.put(key(1), entry())
+
+            assert sum(notices.counts.values()) == 3 and not store.flush(0)
+            assert store.dropped == 2 and not store.has(key(1))
+            assert store.has(key(0)) and read(store, key(0)) == [entry()]
+
+    def test_three_reads_that_fail_turn_reading_off_but_not_writing(self, tmp_path):
+        clock = Clock()
+        stored(tmp_path, entry())
+        with started(disk(tmp_path, clock=clock)) as store:
+            release = threading.Event()
+            store._reads.put(lambda: release.wait(DEADLINE_S))
+            for _ in range(3):
+                assert store.has(key(0)) and read(store, key(0)) == [None]
+            release.set()
+            assert not store.has(key(0))
+            store.put(key(1), entry())
+            assert store.flush(DEADLINE_S)
+            assert store.dropped == 0 and not store.has(key(1))
+
+            clock.now_s += 31
+
+            assert read(store, key(0)) == [entry()] and store.has(key(1))
+
     def test_a_read_that_hangs_is_a_miss_soon(self, tmp_path, caplog):
         stored(tmp_path, entry())
         with started(disk(tmp_path)) as store:
@@ -359,13 +396,13 @@ class TestFaults:
 
     def test_a_newer_format_is_not_touched(self, tmp_path, caplog):
         stored(tmp_path, entry())
-        (tmp_path / "format").write_text("2\n")
+        (tmp_path / "format").write_text("3\n")
 
         with started(disk(tmp_path)) as store:
             store.put(key(1), entry())
             store.flush(0.2)
 
-        assert "found format 2" in caplog.text
-        (tmp_path / "format").write_text("1\n")
+        assert "found format 3" in caplog.text
+        (tmp_path / "format").write_text("2\n")
         with started(disk(tmp_path)) as store:
             assert [store.has(key(n)) for n in range(2)] == [True, False]

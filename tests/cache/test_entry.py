@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cache.builders import NOW, entry, key
+from cache.builders import NOW, entry, head, key
 from forebay.cache.entry import (
     FORMAT,
     DamagedEntryError,
@@ -18,6 +18,7 @@ from forebay.cache.entry import (
     decode,
     encode,
 )
+from forebay.cache.ranges import Part
 
 fields = st.lists(st.tuples(st.binary(max_size=9), st.binary(max_size=9)), max_size=4).map(tuple)
 said = st.lists(
@@ -33,10 +34,13 @@ entries = st.builds(
     times,
     said,
     st.binary(max_size=99),
+    st.booleans(),
+    st.none() | st.integers(0, 10**9),
 )
 indexes = st.builds(
     VaryIndex,
     st.lists(st.lists(st.binary(max_size=9), max_size=3).map(tuple), max_size=3).map(tuple),
+    times,
 )
 VALID = encode(key(), entry(said=((b"accept", None),), body=b"hello"))
 
@@ -51,6 +55,24 @@ def test_what_an_entry_says_is_read_when_it_is_made():
 
     assert found.no_cache and found.validity.max_age_s == 7
     assert found.validity.received_at_s == NOW
+    assert found.allowance.is_forbidden
+
+
+def test_the_part_of_a_206_is_known():
+    fields = {"cache_control": "max-age=7", "content_range": "bytes 2-6/10"}
+
+    assert entry(status=206, **fields).part == Part(2, 6, 10)
+    assert entry(status=200, **fields).part is None
+
+
+def test_what_is_targeted_or_forced_stays_so():
+    """A restart may come with other options or rules; what is stored was judged by these."""
+    fields = head(cache_control="max-age=9", cdn_cache_control="max-age=60").fields
+    made = Entry(200, b"OK", fields, NOW, NOW, (), b"", True, 7)
+
+    found = decode(key(), encode(key(), made))
+
+    assert found.validity.max_age_s == 60 and found.validity.forced_s == 7
 
 
 def test_any_flipped_bit_is_found():

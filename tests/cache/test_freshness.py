@@ -16,9 +16,16 @@ IN_A_MINUTE = "Tue, 14 Nov 2023 22:14:20 GMT"
 NOW_TEXT = NOW_DATE.decode()
 
 
-def validity(requested_at_s=NOW, received_at_s=NOW, **fields):
+def validity(
+    requested_at_s=NOW, received_at_s=NOW, *, status=200, targeted=False, forced_s=None, **fields
+):
     return freshness.validity(
-        head(**fields), requested_at_s=requested_at_s, received_at_s=received_at_s
+        head(**fields),
+        requested_at_s=requested_at_s,
+        received_at_s=received_at_s,
+        status=status,
+        targeted=targeted,
+        forced_s=forced_s,
     )
 
 
@@ -148,3 +155,65 @@ def test_age_only_grows_and_freshness_never_returns(date, asked, received, age, 
 
     assert current_age(v, received + later) >= current_age(v, received) >= age
     assert is_fresh(v, received) or not is_fresh(v, received + later)
+
+
+class TestHeuristic:
+    DAY_AGO = "Mon, 13 Nov 2023 22:13:20 GMT"
+
+    @pytest.mark.parametrize(
+        ("status", "fields", "expected"),
+        [
+            pytest.param(200, {}, 8640, id="a tenth of a day"),
+            pytest.param(404, {}, 8640, id="404"),
+            pytest.param(201, {}, 0, id="201"),
+            pytest.param(599, {}, 0, id="599"),
+            pytest.param(599, {"cache_control": "public"}, 8640, id="public"),
+            pytest.param(600, {"cache_control": "public"}, 0, id="no final status"),
+            pytest.param(599, {"cache_control": "public=1"}, 0, id="not public as it is spelled"),
+            pytest.param(200, {"cache_control": "max-age=5"}, 5, id="explicit"),
+            pytest.param(200, {"cache_control": "max-age=x"}, 0, id="explicit, unreadable"),
+            pytest.param(200, {"expires": "0"}, 0, id="Expires unreadable"),
+        ],
+    )
+    def test_it_is_guessed_for_some_and_only_when_nothing_is_said(self, status, fields, expected):
+        found = validity(status=status, last_modified=self.DAY_AGO, date=NOW_TEXT, **fields)
+
+        assert lifetime(found) == expected
+
+    @pytest.mark.parametrize(
+        ("modified", "expected"),
+        [
+            ("Sun, 06 Nov 1994 08:49:37 GMT", freshness.HEURISTIC_LIMIT_S),
+            (IN_A_MINUTE, 0),
+            ("x", 0),
+            ([DAY_AGO, DAY_AGO], 0),
+        ],
+    )
+    def test_it_is_bounded(self, modified, expected):
+        assert lifetime(validity(last_modified=modified, date=NOW_TEXT)) == expected
+
+    def test_it_is_not_explicit(self):
+        assert not validity(last_modified=self.DAY_AGO).is_explicit
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"cdn_cache_control": "max-age=9"}, 9),
+        ({"cdn_cache_control": "public"}, 0),
+        ({"cdn_cache_control": "max-age=x"}, 60),
+        ({"cdn_cache_control": "max-age='9'"}, 60),
+    ],
+)
+def test_a_targeted_field_takes_the_place_of_expires_too(fields, expected):
+    """RFC 9213 §2.2."""
+    found = validity(targeted=True, expires=IN_A_MINUTE, **fields)
+
+    assert lifetime(found) == expected
+    assert lifetime(validity(expires=IN_A_MINUTE, **fields)) == 60
+
+
+def test_a_lifetime_of_the_users_own_comes_first():
+    assert lifetime(validity(forced_s=7, cache_control="s-maxage=60")) == 7
+    assert lifetime(validity(forced_s=0, cache_control="s-maxage=60")) == 0
+    assert lifetime(validity(forced_s=7, status=500)) == 0

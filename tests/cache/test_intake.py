@@ -7,6 +7,7 @@ import pytest
 from cache.builders import NOW, Origin, entry, get
 from forebay.cache.cache_status import Fwd
 from forebay.cache.decision import Forward, Revalidate
+from forebay.cache.headers import Head
 from forebay.cache.intake import Intake
 from forebay.cache.key import primary_key
 from forebay.cache.plan import Plan, note, target_of
@@ -32,9 +33,10 @@ def taken(store, origin, *, set_cookie=SetCookie.REFUSE, stored=None):
     """Return the flow of a response that was taken for a request to ``/``."""
     flow = get()
     target = target_of(flow.request)
+    head = Head(flow.request.headers.fields)
     found = Found(primary_key(target), stored)
     decision = Forward(Fwd.URI_MISS, "x") if stored is None else Revalidate((), Fwd.STALE, "stale")
-    plan = Plan(target, decision, NOW - 1, found)
+    plan = Plan(target, decision, NOW - 1, head, found.key, found)
     note(flow, "miss", "x")
     flow.response = origin.answer(flow.request)
     intake(store, set_cookie).take(flow, plan, NOW)

@@ -10,10 +10,15 @@ from mitmproxy.proxy.mode_specs import ProxyMode
 from cache.builders import NOW, entry, get
 from forebay import outcome
 from forebay.cache import variants
+from forebay.cache.cache_status import Fwd
+from forebay.cache.decision import Forward
 from forebay.cache.key import primary_key
-from forebay.cache.lookup import look_up
+from forebay.cache.lookup import begin, look_up, stand_in_for_origin
 from forebay.cache.plan import target_of
 from forebay.cache.ram import RamStore
+from forebay.cache.rule import Rule
+from forebay.cache.targeted import Targeted
+from forebay.rewrite.patterns import Glob
 
 STALE = {
     "cache_control": "max-age=10",
@@ -101,7 +106,7 @@ def test_only_if_cached_is_answered_504(store):
         (get("/fresh", method="POST"), "method"),
         (get("/fresh", body=b"x"), "request with a body"),
         pytest.param(get("/fresh", body=None), "request with a body", id="streamed"),
-        (get("/fresh", host="a.example", range="bytes=0-1"), "range"),
+        (get("/fresh", if_unmodified_since="x"), "precondition"),
     ],
 )
 def test_what_must_not_touch_the_store_goes_past_it(store, flow, reason):
@@ -137,3 +142,127 @@ def test_a_client_that_left_during_the_read_is_not_answered(store):
     assert looked_up(Leaving(0), flow) is None
 
     assert flow.response is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "body"),
+    [
+        ({"if_none_match": '"a"'}, 304, b""),
+        ({"range": "bytes=1-2"}, 206, b"el"),
+        ({"range": "bytes=9-"}, 416, b""),
+        ({"range": "bytes=1-2", "if_range": '"b"'}, 200, b"hello"),
+    ],
+)
+def test_conditions_and_ranges_are_answered(store, fields, status, body):
+    flow = get("/fresh", **fields)
+
+    assert looked_up(store, flow) is None
+
+    assert (flow.response.status_code, flow.response.raw_content) == (status, body)
+    assert flow.response.headers["age"] == "20"
+
+
+def test_the_clients_conditions_make_room_for_ours(store):
+    flow = get("/stale", if_none_match='"b"', range="bytes=0-1")
+
+    plan = looked_up(store, flow)
+
+    assert flow.request.headers.get_all("if-none-match") == ['"a"']
+    assert flow.request.headers["range"] == "bytes=0-1"
+    assert plan.removed == ((b"If-None-Match", b'"b"'),)
+    assert plan.asked.lines(b"if-none-match") == [b'"b"']
+
+
+def test_a_rule_may_bypass(store):
+    rules = (Rule("cache.yaml", 7, bypass=True),)
+    flow = get("/fresh")
+
+    plan = asyncio.run(look_up(flow, store, NOW, rules=rules))
+
+    assert plan.found is None and plan.detail("bypass") == "cache.yaml:7, bypass"
+    assert outcome.of(flow)["cache"]["rule"] == {"file": "cache.yaml", "line": 7}
+
+
+def test_a_rule_may_ignore_parameters_and_is_named(store):
+    rules = (Rule("cache.yaml", 7, ignore_query=(Glob.of("utm_*"),)),)
+    flow = get("/fresh?utm_a=1")
+
+    asyncio.run(look_up(flow, store, NOW, rules=rules))
+
+    assert flow.response.headers["cache-status"] == "forebay; hit; ttl=60; detail=cache.yaml:7"
+
+
+@pytest.mark.parametrize(
+    ("mode", "choice", "expected"),
+    [
+        ("regular", "auto", False),
+        ("reverse:http://a.example", "auto", True),
+        ("regular", "on", True),
+        ("reverse:http://a.example", "off", False),
+    ],
+)
+def test_targeted_fields_are_obeyed_in_front_of_an_origin(store, mode, choice, expected):
+    flow = get("/none")
+    flow.client_conn.proxy_mode = ProxyMode.parse(mode)
+
+    plan = asyncio.run(look_up(flow, store, NOW, targeted=Targeted(choice)))
+
+    assert plan.targeted is expected
+
+
+@pytest.mark.parametrize(
+    ("fields", "trusted"), [({}, True), ({"x_host": "b.example"}, False), ({"upgrade": "x"}, False)]
+)
+def test_an_unsafe_request_is_planned_without_the_store(fields, trusted):
+    plan = begin(get(method="POST", body=b"x", **fields), NOW)
+
+    assert not plan.may_look_up and plan.is_trusted is trusted
+    assert plan.decision == Forward(Fwd.METHOD, "method")
+
+
+class TestOriginGone:
+    def answer(self, store, flow, *, sent=True):
+        """Return the response that was to be sent, or None."""
+        responses = []
+
+        def send(_, response):
+            responses.append(response)
+            return sent
+
+        found = stand_in_for_origin(flow, looked_up(store, flow), NOW + 20, send)
+
+        assert found is (bool(responses) and sent)
+        return responses[0] if responses else None
+
+    def test_what_is_stored_stands_in(self, store):
+        flow = get("/stale")
+
+        response = self.answer(store, flow)
+
+        assert (response.status_code, response.raw_content) == (200, b"hello")
+        assert response.headers["cache-status"] == "forebay; fwd=stale; detail=unreachable"
+        assert response.headers["age"] == "20"
+        assert outcome.answered_by(flow) == "cache"
+        assert outcome.of(flow)["cache"]["reason"] == "unreachable"
+        assert outcome.of(flow)["cache"]["added"] == ["If-None-Match", "If-Modified-Since"]
+
+    def test_it_answers_what_the_client_asked(self, store):
+        assert self.answer(store, get("/stale", if_none_match='"a"')).status_code == 304
+
+    def test_it_may_be_too_late(self, store):
+        flow = get("/stale")
+
+        assert self.answer(store, flow, sent=False) is not None
+        assert outcome.answered_by(flow) is None
+        assert outcome.of(flow)["cache"]["reason"] == "stale"
+
+    @pytest.mark.parametrize(
+        "flow",
+        [
+            get("/none"),
+            get("/stale", method="POST"),
+            get("/fresh", cache_control="no-cache"),
+        ],
+    )
+    def test_not_always(self, store, flow):
+        assert self.answer(store, flow) is None

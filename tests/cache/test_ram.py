@@ -50,12 +50,12 @@ def test_one_record_cannot_drive_out_all_others():
 def test_deleting_and_closing_give_the_memory_back():
     store = RamStore(10_000)
     store.put(key(1), entry())
-    store.put(key(2), VaryIndex(((b"accept",),)))
+    store.put(key(2), VaryIndex(((b"accept",),), 1.0))
 
     store.delete(key(1))
     store.delete(key(1))
 
-    assert store.size_bytes == cost_bytes(VaryIndex(((b"accept",),)))
+    assert store.size_bytes == cost_bytes(VaryIndex(((b"accept",),), 1.0))
     store.close(0)
     assert (len(store), store.size_bytes) == (0, 0)
 

@@ -9,23 +9,32 @@ from forebay.cache import storable
 from forebay.cache.freshness import validity
 from forebay.cache.storable import SetCookie, Storable, Unstorable
 
-
-def decide(response=None, request=None, *, status=200, set_cookie=SetCookie.REFUSE):
-    response = head(**({"cache_control": "max-age=60"} if response is None else response))
-    return storable.decide(
-        request=head(**(request or {})),
-        status=status,
-        response=response,
-        validity=validity(response, requested_at_s=NOW, received_at_s=NOW),
-        set_cookie=set_cookie,
-    )
-
-
 STORED = "stored"
 
 
 def outcome(verdict):
     return STORED if isinstance(verdict, Storable) else verdict.reason
+
+
+def decide(
+    response=None, request=None, *, status=200, set_cookie=SetCookie.REFUSE, forced_s=None, **given
+):
+    response = head(**({"cache_control": "max-age=60"} if response is None else response))
+    return storable.decide(
+        request=head(**(request or {})),
+        status=status,
+        response=response,
+        validity=validity(
+            response,
+            requested_at_s=NOW,
+            received_at_s=NOW,
+            status=status,
+            targeted=given.get("targeted", False),
+            forced_s=forced_s,
+        ),
+        set_cookie=set_cookie,
+        **given,
+    )
 
 
 class TestStatus:
@@ -35,9 +44,37 @@ class TestStatus:
     def test_any_final_status_with_explicit_freshness(self, status):
         assert outcome(decide(status=status)) == STORED
 
-    @pytest.mark.parametrize("status", [100, 101, 103, 199, 206, 304, 600, 999])
+    @pytest.mark.parametrize("status", [100, 101, 103, 199, 304, 600, 999])
     def test_none_that_is_not_final_or_not_whole(self, status):
         assert decide(status=status) == Unstorable(f"status {status}")
+
+    @pytest.mark.parametrize(("status", "expected"), [(200, STORED), (599, "must-understand")])
+    def test_must_understand_takes_the_place_of_no_store(self, status, expected):
+        """§5.2.2.3."""
+        control = {"cache_control": "no-store, must-understand, max-age=9"}
+
+        assert outcome(decide(control, status=status)) == expected
+
+    @pytest.mark.parametrize(
+        ("response", "request_fields", "expected"),
+        [
+            ({"content_range": "bytes 0-4/9"}, {"range": "bytes=0-4"}, STORED),
+            ({"content_range": "bytes 0-4/*"}, {"range": "x"}, "status 206 without its range"),
+            ({}, {"range": "bytes=0-4"}, "status 206 without its range"),
+            ({"content_range": "bytes 0-4/9"}, {}, "status 206 without its range"),
+        ],
+    )
+    def test_a_part_has_to_say_which(self, response, request_fields, expected):
+        """§3.3."""
+        response = {"cache_control": "max-age=9", **response}
+
+        assert outcome(decide(response, request_fields, status=206)) == expected
+
+    @pytest.mark.parametrize("status", [412, 416])
+    def test_an_answer_about_the_request_is_for_it_alone(self, status):
+        assert outcome(decide(None, {"range": "bytes=9-"}, status=status)) == f"status {status}"
+        assert outcome(decide(None, {"if_none_match": "*"}, status=status)) == f"status {status}"
+        assert outcome(decide(None, {}, status=status)) == STORED
 
     @pytest.mark.parametrize("status", [200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501])
     def test_a_validator_is_enough_where_the_status_is_understood(self, status):
@@ -58,7 +95,10 @@ class TestStatus:
         ({"cache_control": "max-age=300, private"}, "private"),
         ({"cache_control": 'max-age=300, private="x-a"'}, "private"),
         ({"cache_control": "public, private, max-age=9"}, "private"),
-        ({"cache_control": "no-store, must-understand, max-age=9"}, "no-store"),
+        ({"cache_control": "no-store, must-understand, max-age=9"}, STORED),
+        ({"cache_control": "no-store, must-understand=1, max-age=9"}, "no-store"),
+        ({"cache_control": "must-understand, private, max-age=9"}, "private"),
+        ({"cache_control": "max-age=9", "cdn_cache_control": "no-store"}, STORED),
         ({"cache_control": "no-cache"}, "no-cache without validator"),
         ({"cache_control": "no-cache", "etag": '"a"'}, STORED),
         ({"cache_control": 'no-cache="x-a"', "etag": '"a"'}, STORED),
@@ -160,3 +200,44 @@ def test_the_end_of_a_body_has_to_be_proved(version, status, fields, expected):
 )
 def test_content_length(lines, expected):
     assert storable.content_length(head(content_length=lines)) == expected
+
+
+def test_a_heuristic_lifetime_needs_no_validator_but_last_modified_is_one():
+    modified = {"last_modified": "Tue, 14 Nov 2023 12:13:20 GMT"}
+
+    assert outcome(decide(modified)) == STORED
+    assert outcome(decide({**modified, "cache_control": "public"}, status=599)) == STORED
+    assert outcome(decide(modified, status=599)) == "status 599 without explicit freshness"
+
+
+@pytest.mark.parametrize(
+    ("response", "expected"),
+    [
+        ({"cache_control": "max-age=9"}, STORED),
+        ({"expires": "Tue, 14 Nov 2023 23:13:20 GMT"}, STORED),
+        ({"etag": '"a"'}, "POST without explicit freshness"),
+        (
+            {"last_modified": "Tue, 14 Nov 2023 12:13:20 GMT"},
+            "POST without explicit freshness",
+        ),
+        ({"cache_control": "max-age=9, no-store"}, "no-store"),
+    ],
+)
+def test_an_answer_to_post_needs_explicit_freshness(response, expected):
+    """RFC 9110 §9.3.3."""
+    assert outcome(decide(response, to_post=True)) == expected
+
+
+def test_targeted_directives_count_where_they_are_obeyed():
+    fields = {"cache_control": "no-store", "cdn_cache_control": "max-age=9"}
+
+    assert outcome(decide(fields, targeted=True)) == STORED
+    assert outcome(decide(fields)) == "no-store"
+
+
+def test_a_lifetime_of_the_users_own_frees_from_freshness_but_from_no_prohibition():
+    assert outcome(decide({}, forced_s=60)) == STORED
+    assert outcome(decide({"cache_control": "max-age=0"}, forced_s=60)) == STORED
+    assert outcome(decide({"cache_control": "no-store"}, forced_s=60)) == "no-store"
+    assert outcome(decide({"cache_control": "private"}, forced_s=60)) == "private"
+    assert outcome(decide({}, forced_s=60, status=503)) == ("status 503 without explicit freshness")

@@ -114,3 +114,29 @@ def test_age_and_date_are_those_of_the_304_or_none():
     assert validation.merge(stored.fields, head(date=OTHER_DATE))[1:] == (
         (b"Date", OTHER_DATE.encode()),
     )
+
+
+@pytest.mark.parametrize(
+    ("news", "stored", "expected"),
+    [
+        pytest.param({}, {"etag": '"a"'}, True, id="no validator"),
+        pytest.param({"etag": '"a"'}, {"etag": '"a"'}, True, id="same tag"),
+        pytest.param({"etag": '"b"'}, {"etag": '"a"'}, False, id="another tag"),
+        pytest.param({"etag": '"b"'}, {}, False, id="a tag we have not"),
+        pytest.param({"last_modified": DATE}, {"last_modified": DATE}, True, id="same date"),
+        pytest.param({"last_modified": OTHER_DATE}, {"last_modified": DATE}, False, id="another"),
+        pytest.param(
+            {"etag": '"a"', "last_modified": OTHER_DATE},
+            {"etag": '"a"', "last_modified": DATE},
+            False,
+            id="one of two",
+        ),
+        pytest.param({}, {"last_modified": DATE}, True, id="a date only we have"),
+        pytest.param({"content_length": "5"}, {}, True, id="same length"),
+        pytest.param({"content_length": "6"}, {}, False, id="another length"),
+        pytest.param({"content_length": ["5", "5"]}, {}, False, id="two lengths"),
+    ],
+)
+def test_which_response_a_200_to_head_is_about(news, stored, expected):
+    """§4.3.5."""
+    assert validation.head_confirms(head(**news), head(**stored), 5) is expected

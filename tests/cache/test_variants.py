@@ -47,7 +47,7 @@ def test_two_variants_live_side_by_side(store):
     assert find(store, head(lang="de")).entry == german
     assert find(store, head()).entry == none
     missing = find(store, head(lang="fr"))
-    assert missing.entry is None and missing.index == VaryIndex(((b"lang",),))
+    assert missing.entry is None and missing.index == VaryIndex(((b"lang",),), NOW)
 
 
 def test_of_several_matches_the_most_recent_is_taken(store):
@@ -68,7 +68,7 @@ def test_a_response_without_vary_joins_those_with_it(store):
 
 
 def test_an_index_that_was_lost_is_written_again(store):
-    known = VaryIndex(((b"lang",), (b"a",)))
+    known = VaryIndex(((b"lang",), (b"a",)), 5.0)
 
     save(store, head(lang="de"), on=(b"lang",), known=known)
 
@@ -85,6 +85,18 @@ def test_a_record_that_says_something_else_is_not_taken(store):
     """A clash of keys, or a store that was tampered with."""
     said = ((b"lang", b"de"),)
     save(store, head(lang="de"), on=(b"lang",))
-    store.put(vary.variant_key(key(), said), entry(said=((b"lang", b"fr"),)))
+    store.put(vary.variant_key(key(), said, NOW), entry(said=((b"lang", b"fr"),)))
 
+    assert find(store, head(lang="de")).entry is None
+
+
+def test_no_variant_outlives_its_index():
+    """So deleting one record forgets all of a URL."""
+    store = RamStore(10**6)
+    save(store, head(lang="de"), on=(b"lang",), received_at_s=NOW)
+    store.delete(key())
+
+    save(store, head(lang="fr"), on=(b"lang",), received_at_s=NOW + 1)
+
+    assert find(store, head(lang="fr")).entry is not None
     assert find(store, head(lang="de")).entry is None

@@ -76,10 +76,11 @@ def test_each_name_and_value_makes_a_key_of_its_own():
         ((b"b", b"1"),),
         ((b"a", b"1"), (b"b", None)),
     ]
-    keys = {vary.variant_key(key(), each) for each in said}
+    keys = {vary.variant_key(key(), each, 1.0) for each in said}
 
     assert len(keys) == len(said)
-    assert vary.variant_key(key(2), said[0]) not in keys
+    assert vary.variant_key(key(2), said[0], 1.0) not in keys
+    assert vary.variant_key(key(), said[0], 2.0) not in keys
 
 
 def test_new_names_come_first_and_the_oldest_go():
@@ -112,3 +113,39 @@ def test_white_space_and_lines_never_change_the_variant(members, data):
     assert vary.values((b"foo",), Head([(b"Foo", one.encode())])) == vary.values(
         (b"foo",), head(foo=lines)
     )
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("en, de", "de, en", True),
+        ("en, de", "eN,De", True),
+        ("en;q=0.5, de", "de,  en ; q=0.5", True),
+        ("de;q=1.0", "de", True),
+        ("de;q=1.000", "de", True),
+        ("de;q=0.1", "de", False),
+        ("de", "de, en", False),
+        ("de-AT", "de", False),
+        (["en", "de"], "de, en", True),
+        ("de, de", "de", True),
+    ],
+)
+def test_languages_have_one_spelling(one, other, same):
+    """Neither order nor case has a meaning (RFC 9110 §12.5.4)."""
+    of = (b"accept-language",)
+    equal = vary.values(of, head(accept_language=one)) == vary.values(
+        of, head(accept_language=other)
+    )
+
+    assert equal is same
+
+
+def test_the_spelling_does_not_depend_on_chance():
+    """It is a part of keys on disk."""
+    found = vary.values((b"accept-language",), head(accept_language="en, fr;q=0.5, De, el, cs"))
+
+    assert found == ((b"accept-language", b"cs,de,el,en,fr;q=0.5"),)
+
+
+def test_the_order_of_other_lists_counts():
+    assert vary.values((b"foo",), head(foo="a, b")) != vary.values((b"foo",), head(foo="b, a"))

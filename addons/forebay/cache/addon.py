@@ -22,12 +22,16 @@ from forebay import outcome, settings
 from forebay.cache import config
 from forebay.cache.disk import DiskStore
 from forebay.cache.intake import Intake
-from forebay.cache.lookup import look_up
+from forebay.cache.invalidation import is_unsafe
+from forebay.cache.lookup import begin, look_up, stand_in_for_origin
 from forebay.cache.notices import Notices
 from forebay.cache.plan import Plan, remove_conditions
 from forebay.cache.ram import RamStore
+from forebay.cache.rulebook import OPTIONS as RULE_OPTIONS
+from forebay.cache.rulebook import Rulebook
 from forebay.cache.store import TieredStore
 from forebay.errors import ForebayError
+from forebay.proxycore import unreachable
 
 _START_DEADLINE_S = 2.0
 _CLOSE_DEADLINE_S = 5.0
@@ -38,12 +42,18 @@ class CacheAddon:
 
     name = "forebay.cache"
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.time,
+        answer: Callable[[http.HTTPFlow, http.Response], bool] = unreachable.answer,
+    ) -> None:
         self._clock = clock
+        self._answer = answer
         self._config: config.Config | None = None
         self._store: TieredStore | None = None
         self._intake: Intake | None = None
         self._notices = Notices()
+        self._rulebook = Rulebook()
         self._plans: weakref.WeakKeyDictionary[http.HTTPFlow, tuple[Plan, Intake]] = (
             weakref.WeakKeyDictionary()
         )
@@ -55,10 +65,12 @@ class CacheAddon:
 
     def configure(self, updated: set[str]) -> None:
         """Read the options, and change the store if it has to be another."""
-        if not updated & config.ALL_OPTIONS:
+        if not updated & (config.ALL_OPTIONS | RULE_OPTIONS):
             return
         try:
             new = config.read()
+            if updated & RULE_OPTIONS:
+                self._rulebook.configure(on=new is not None, running=self._running)
         except ForebayError as error:
             settings.reject(error, running=self._running)
             return
@@ -92,9 +104,11 @@ class CacheAddon:
         self._running = True
         if self._store is not None:
             self._store.start(_START_DEADLINE_S)
+        self._rulebook.start()
 
     def done(self) -> None:
         """Write what waits and let go; may come twice."""
+        self._rulebook.stop()
         store, self._store, self._intake = self._store, None, None
         if store is not None:
             store.close(_CLOSE_DEADLINE_S)
@@ -105,11 +119,19 @@ class CacheAddon:
 
     async def request(self, flow: http.HTTPFlow) -> None:
         """Answer from the store, or make the request conditional."""
-        intake = self._intake
-        if intake is None or flow.response is not None or flow.error is not None or not flow.live:
+        intake, options = self._intake, self._config
+        if intake is None or options is None:
+            return
+        if flow.response is not None or flow.error is not None or not flow.live:
             return
         try:
-            plan = await look_up(flow, intake.store, self._clock())
+            plan = await look_up(
+                flow,
+                intake.store,
+                self._clock(),
+                rules=self._rulebook.rules,
+                targeted=options.targeted,
+            )
         except Exception as error:
             self._failed("request", error)
         else:
@@ -120,17 +142,27 @@ class CacheAddon:
 
     def responseheaders(self, flow: http.HTTPFlow) -> None:
         """Have the origin's response stored, or make the stored one of its 304."""
-        planned = self._plans.get(flow)
-        if planned is None or flow.response is None:
-            return
-        plan, intake = planned
         try:
-            remove_conditions(flow.request, plan.decision)
+            planned = self._plans.get(flow) or self._late(flow)
+            if planned is None or flow.response is None:
+                return
+            plan, intake = planned
+            remove_conditions(flow.request, plan)
             # A body at this point means that another addon answered after us.
             if flow.response.raw_content is None and not outcome.answered_by(flow):
                 intake.take(flow, plan, self._clock())
         except Exception as error:
             self._failed("responseheaders", error)
+
+    def _late(self, flow: http.HTTPFlow) -> tuple[Plan, Intake] | None:
+        """Return the plan for an upload that was answered before its end, so before ``request``."""
+        intake, options = self._intake, self._config
+        if intake is None or options is None or not is_unsafe(flow.request.data.method):
+            return None
+        if outcome.answered_by(flow) or not flow.live:
+            return None
+        rules, now_s = self._rulebook.rules, self._clock()
+        return begin(flow, now_s, rules=rules, targeted=options.targeted), intake
 
     def response(self, flow: http.HTTPFlow) -> None:
         """Finish a refreshed response."""
@@ -144,10 +176,15 @@ class CacheAddon:
             self._failed("response", error)
 
     def error(self, flow: http.HTTPFlow) -> None:
-        """Forget the plan of a flow that failed."""
+        """Answer from the store where the origin did not, or forget the plan of the flow."""
         planned = self._plans.pop(flow, None)
-        if planned is not None:
-            remove_conditions(flow.request, planned[0].decision)
+        if planned is None:
+            return
+        try:
+            remove_conditions(flow.request, planned[0])
+            stand_in_for_origin(flow, planned[0], self._clock(), self._answer)
+        except Exception as error:
+            self._failed("error", error)
 
     def _failed(self, where: str, error: Exception) -> None:
         self._notices.warn(

@@ -2,30 +2,77 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from mitmproxy import http
 
-from forebay.cache import cache_status
+from forebay.cache import cache_status, ranges
+from forebay.cache.conditional import fields_of_304
 from forebay.cache.decision import Serve
 from forebay.cache.entry import Entry
-from forebay.cache.headers import Fields
+from forebay.cache.headers import Fields, without
+from forebay.cache.ranges import Part
+from forebay.cache.shape import Shape
 
 _STATUS = b"Cache-Status"
 _WITHOUT_LENGTH = frozenset({204})  # RFC 9110 §8.6
+_AGE = frozenset({b"age"})
 
 
-def from_entry(entry: Entry, serve: Serve, now_s: float, *, with_body: bool) -> http.Response:
-    """Return the stored response with its Age (RFC 9111 §5.1); to HEAD without its body."""
-    fields = (
-        *framed(entry.fields, entry.status, len(entry.body)),
-        (b"Age", b"%d" % serve.age_s),
-        (_STATUS, cache_status.hit(serve.ttl_s)),
-    )
+@dataclass(frozen=True, slots=True)
+class Formed:
+    """A response as it is sent, save Age and Cache-Status."""
+
+    status: int
+    reason: bytes
+    fields: Fields
+    body: bytes
+
+
+def formed(entry: Entry, shape: Shape) -> Formed:
+    """Return the stored response in that form."""
+    fields: Fields
+    match shape.status:
+        case 304:
+            return Formed(304, b"Not Modified", fields_of_304(entry.fields), b"")
+        case 416:
+            fields = (b"Content-Range", b"bytes */%d" % len(entry.body)), (b"Content-Length", b"0")
+            return Formed(416, b"Range Not Satisfiable", fields, b"")
+        case 206:
+            assert shape.part is not None
+            size = len(entry.body)
+            stored = entry.part or Part(0, size - 1, size)
+            fields = ranges.fields_of(shape.part, without(entry.fields, _AGE))
+            return Formed(206, b"Partial Content", fields, stored.slice(entry.body, shape.part))
+    fields = framed(entry.fields, entry.status, len(entry.body))
+    return Formed(entry.status, entry.reason, fields, entry.body)
+
+
+def from_entry(
+    entry: Entry, serve: Serve, now_s: float, *, with_body: bool, detail: str | None = None
+) -> http.Response:
+    """Return the answer that *serve* describes; to HEAD without its body."""
+    return _response(entry, serve, now_s, with_body, cache_status.hit(serve.ttl_s, detail))
+
+
+def standing_in(
+    entry: Entry, serve: Serve, now_s: float, *, with_body: bool, status: bytes
+) -> http.Response:
+    """Return the stored answer in place of one that the origin failed to give."""
+    return _response(entry, serve, now_s, with_body, status)
+
+
+def _response(
+    entry: Entry, serve: Serve, now_s: float, with_body: bool, status: bytes
+) -> http.Response:
+    form = formed(entry, serve.shape)
+    fields = (*form.fields, (b"Age", b"%d" % serve.age_s), (_STATUS, status))
     return http.Response(
         b"HTTP/1.1",
-        entry.status,
-        entry.reason,
+        form.status,
+        form.reason,
         http.Headers(fields),
-        entry.body if with_body else b"",
+        form.body if with_body else b"",
         None,
         now_s,
         now_s,

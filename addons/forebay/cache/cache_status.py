@@ -19,15 +19,17 @@ class Fwd(StrEnum):
     VARY_MISS = "vary-miss"
     REQUEST = "request"
     STALE = "stale"
+    PARTIAL = "partial"
 
 
-def hit(ttl_s: int) -> bytes:
+def hit(ttl_s: int, detail: str | None = None) -> bytes:
     """Return the value for an answer from the store that stays fresh for *ttl_s* seconds.
 
     >>> hit(31)
     b'forebay; hit; ttl=31'
     """
-    return f"{_CACHE}; hit; ttl={ttl_s}".encode()
+    value = f"{_CACHE}; hit; ttl={ttl_s}"
+    return (value if detail is None else f"{value}; detail={_item(detail)}").encode("ascii")
 
 
 def refused(detail: str) -> bytes:

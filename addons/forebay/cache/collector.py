@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from forebay.proxycore.body import Capture
 
-class Collector:
+
+class Collector(Capture):
     """A body consumer that keeps at most *limit_bytes*, and hands a whole body over.
 
     Args:
@@ -14,30 +16,21 @@ class Collector:
         commit: called once with a whole body.
     """
 
-    __slots__ = ("_commit", "_expected_bytes", "_limit_bytes", "_pieces", "_size_bytes")
+    __slots__ = ("_commit", "_expected_bytes")
 
     def __init__(
         self, *, limit_bytes: int, expected_bytes: int | None, commit: Callable[[bytes], None]
     ) -> None:
-        self._limit_bytes = limit_bytes
+        super().__init__(limit_bytes)
         self._expected_bytes = expected_bytes
         self._commit = commit
-        self._pieces: list[bytes] | None = []
-        self._size_bytes = 0
-
-    def feed(self, data: bytes) -> None:
-        """Take the next piece."""
-        self._size_bytes += len(data)
-        if self._size_bytes > self._limit_bytes:
-            self._pieces = None
-        if self._pieces is not None:
-            self._pieces.append(data)
 
     def end(self) -> None:
         """Hand the body over, if it is whole."""
-        pieces, self._pieces = self._pieces, None
-        if pieces is not None and self._expected_bytes in (None, self._size_bytes):
-            self._commit(pieces[0] if len(pieces) == 1 else b"".join(pieces))
+        body = self.whole()
+        self.abort()
+        if body is not None and self._expected_bytes in (None, len(body)):
+            self._commit(body)
 
     def abort(self) -> None:
         """Forget the body."""

@@ -12,6 +12,7 @@ from mitmproxy.addonmanager import Loader
 from forebay import settings
 from forebay.cache.folder import refuse_newer
 from forebay.cache.storable import SetCookie
+from forebay.cache.targeted import Targeted
 from forebay.errors import ForebayError
 
 logger = logging.getLogger(__name__)
@@ -20,7 +21,11 @@ STORE_OPTIONS = frozenset(
     {"cache", "cache_dir", "cache_size_bytes", "cache_ram_bytes", "forebay_home"}
 )
 """A change of one of these needs another store."""
-ALL_OPTIONS = STORE_OPTIONS | {"cache_max_object_bytes", "cache_set_cookie"}
+ALL_OPTIONS = STORE_OPTIONS | {
+    "cache_max_object_bytes",
+    "cache_set_cookie",
+    "cache_targeted_fields",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,7 @@ class Config:
     ram_bytes: int
     max_object_bytes: int
     set_cookie: SetCookie
+    targeted: Targeted = Targeted.AUTO
 
 
 def declare(loader: Loader) -> None:
@@ -65,6 +71,13 @@ def declare(loader: Loader) -> None:
         "What becomes of a response with Set-Cookie that is neither public nor has s-maxage: "
         "refuse (not stored), strip (stored without that field) or store.",
     )
+    loader.add_option(
+        "cache_targeted_fields",
+        str,
+        "auto",
+        "Whether CDN-Cache-Control takes the place of Cache-Control (RFC 9213): on, off, "
+        "or auto (in reverse mode only, where it is meant for us).",
+    )
 
 
 def read() -> Config | None:
@@ -79,6 +92,9 @@ def read() -> Config | None:
     set_cookie = SetCookie(
         settings.one_of("cache_set_cookie", tuple(choice.value for choice in SetCookie))
     )
+    targeted = Targeted(
+        settings.one_of("cache_targeted_fields", tuple(choice.value for choice in Targeted))
+    )
     size_bytes = settings.size_bytes("cache_size_bytes")
     ram_bytes = settings.size_bytes("cache_ram_bytes")
     max_object_bytes = settings.size_bytes("cache_max_object_bytes")
@@ -90,6 +106,7 @@ def read() -> Config | None:
         ram_bytes=ram_bytes,
         max_object_bytes=min(max_object_bytes, max(size_bytes // 8, ram_bytes // 4)),
         set_cookie=set_cookie,
+        targeted=targeted,
     )
 
 

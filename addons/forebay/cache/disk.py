@@ -4,8 +4,9 @@
   counted.  A key whose new record was dropped loses its old one too, so that
   nothing outdated comes back.  Deletions are never dropped.
 * A set of the stored keys in memory makes a miss free of any disk access.
-* Any fault of the disk is warned about once; three in a row turn the disk off
-  for half a minute.  A damaged database is put aside and a new one begun.
+* Any fault of the disk is warned about once; three writes or three reads in a
+  row that fail turn writing or reading off for half a minute, so that a full
+  disk still answers.  A damaged database is put aside and a new one begun.
 """
 
 from __future__ import annotations
@@ -66,7 +67,8 @@ class DiskStore:
         self._pending = Pending(limit_records=queue_records, limit_bytes=queue_bytes)
         self._writing: dict[bytes, Change] = {}
         self._stored: set[int] = set()
-        self._breaker = Breaker(limit=3, rest_s=30)
+        self._write_breaker = Breaker(limit=3, rest_s=30)
+        self._read_breaker = Breaker(limit=3, rest_s=30)
         self._database: Database | None = None
         self._is_damaged = False
         self._is_closing = False
@@ -95,7 +97,9 @@ class DiskStore:
         """Return whether ``get`` is worth its while; touches no disk."""
         if key in self._pending:
             return self._pending.get(key) is not None
-        return _fingerprint(key) in self._stored and not (self._is_damaged or self._is_off())
+        if self._is_damaged or self._read_breaker.is_open(self._clock()):
+            return False
+        return _fingerprint(key) in self._stored
 
     async def get(self, key: bytes) -> Record | None:
         """Return the record of *key*, or None when there is no intact one, or not soon."""
@@ -162,7 +166,8 @@ class DiskStore:
             self._pending.delete(key)
 
     def _is_off(self) -> bool:
-        return self._breaker.is_open(self._clock())
+        """Return whether nothing is to be written."""
+        return self._write_breaker.is_open(self._clock())
 
     # What follows runs in the writer thread.
 
@@ -183,7 +188,7 @@ class DiskStore:
             is_written = self._guarded(self._write)
             with self._changed:
                 if is_written:
-                    self._breaker.succeeded()
+                    self._write_breaker.succeeded()
                     self._pending.settle(self._writing)
                 self._writing = {}
                 self._changed.notify_all()
@@ -278,6 +283,8 @@ class DiskStore:
             return None
         try:
             data = database.read(key)
+            with self._changed:
+                self._read_breaker.succeeded()
             return None if data is None else decode(key, data)
         except (DamagedEntryError, RefusedRowError) as error:
             self._notices.warn("entry", f"an entry on disk is dropped: {error}")
@@ -289,12 +296,13 @@ class DiskStore:
     def _failed(self, error: Exception) -> None:
         with self._changed:
             # The exact class is SQLite's word for a corrupt file; others derive
-            # from it.  That heals by a new database, not by waiting: what many
-            # reads find must not keep the writer from beginning it.
+            # from it.  That heals by a new database, not by waiting.
             is_damage = type(error) is sqlite3.DatabaseError
             self._is_damaged |= is_damage
-            if not is_damage or threading.current_thread() is self._writer:
-                self._breaker.failed(self._clock())
+            if threading.current_thread() is self._writer:
+                self._write_breaker.failed(self._clock())
+            elif not is_damage:
+                self._read_breaker.failed(self._clock())
             self._changed.notify_all()
         text = "locked by another process" if isinstance(error, diskcache.Timeout) else str(error)
         self._notices.warn(

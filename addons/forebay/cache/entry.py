@@ -14,13 +14,15 @@ from hashlib import blake2b
 
 import msgspec
 
-from forebay.cache.directives import cache_control
 from forebay.cache.freshness import Validity, validity
 from forebay.cache.headers import Fields, Head
+from forebay.cache.ranges import Part, content_range
+from forebay.cache.staleness import Allowance, allowance
+from forebay.cache.targeted import governing
 from forebay.cache.vary import Names, Values
 
 MAGIC = b"FBC"
-FORMAT = 1
+FORMAT = 2
 """Format number of what is written here; a folder of a higher one is refused."""
 
 _CHECKSUM_BYTES = 32
@@ -41,6 +43,9 @@ class Entry:
         received_at_s: when its head was received, POSIX seconds.
         said: what that request said in the fields of its Vary (§4.1).
         body: the bytes as transferred, without transfer coding.
+        targeted: whether CDN-Cache-Control was obeyed (RFC 9213).
+        forced_s: its lifetime by the user's own rules, in seconds.
+        part: which bytes they are, for a stored 206.
     """
 
     status: int
@@ -50,26 +55,43 @@ class Entry:
     received_at_s: float
     said: Values
     body: bytes
+    targeted: bool = False
+    forced_s: int | None = None
     validity: Validity = field(init=False, compare=False, repr=False)
+    allowance: Allowance = field(init=False, compare=False, repr=False)
     no_cache: bool = field(init=False, compare=False, repr=False)
+    part: Part | None = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         # What a lookup asks for is read once here; the rest stays plain pairs,
         # as a head by name would double what an entry takes in memory.
         head = Head(self.fields)
-        object.__setattr__(self, "no_cache", cache_control(head).has("no-cache"))
-        object.__setattr__(
-            self,
-            "validity",
-            validity(head, requested_at_s=self.requested_at_s, received_at_s=self.received_at_s),
+        control = governing(head, targeted=self.targeted).control
+        said = validity(
+            head,
+            requested_at_s=self.requested_at_s,
+            received_at_s=self.received_at_s,
+            status=self.status,
+            targeted=self.targeted,
+            forced_s=self.forced_s,
         )
+        object.__setattr__(self, "validity", said)
+        object.__setattr__(self, "allowance", allowance(control))
+        object.__setattr__(self, "no_cache", control.has("no-cache"))
+        object.__setattr__(self, "part", content_range(head) if self.status == 206 else None)
 
 
 @dataclass(frozen=True, slots=True)
 class VaryIndex:
-    """What lies under the key of a URL whose responses vary: the sets of names to try."""
+    """What lies under the key of a URL whose responses vary.
+
+    Args:
+        name_sets: the sets of names to try.
+        begun_at_s: tells it from an earlier index of the same URL, POSIX seconds.
+    """
 
     name_sets: tuple[Names, ...]
+    begun_at_s: float
 
 
 type Record = Entry | VaryIndex
@@ -82,10 +104,13 @@ class _EntryMeta(msgspec.Struct, array_like=True, tag="entry", frozen=True):
     requested_at_s: float
     received_at_s: float
     said: Values
+    targeted: bool
+    forced_s: int | None
 
 
 class _IndexMeta(msgspec.Struct, array_like=True, tag="vary", frozen=True):
     name_sets: tuple[Names, ...]
+    begun_at_s: float
 
 
 _decoder = msgspec.msgpack.Decoder(_EntryMeta | _IndexMeta)
@@ -103,10 +128,12 @@ def encode(key: bytes, record: Record) -> bytes:
             record.requested_at_s,
             record.received_at_s,
             record.said,
+            record.targeted,
+            record.forced_s,
         )
         body = record.body
     else:
-        meta, body = _IndexMeta(record.name_sets), b""
+        meta, body = _IndexMeta(record.name_sets, record.begun_at_s), b""
     packed = _encoder.encode(meta)
     prefix = _PREFIX.pack(MAGIC, FORMAT, len(key), len(packed), len(body))
     checksum = blake2b(digest_size=_CHECKSUM_BYTES)
@@ -141,7 +168,7 @@ def decode(key: bytes, data: bytes) -> Record:
     except (msgspec.MsgspecError, ValueError) as error:  # a tag may be no UTF-8
         raise DamagedEntryError(f"expected a record, found {error}") from None
     if isinstance(meta, _IndexMeta):
-        return VaryIndex(meta.name_sets)
+        return VaryIndex(meta.name_sets, meta.begun_at_s)
     return Entry(
         meta.status,
         meta.reason,
@@ -150,4 +177,6 @@ def decode(key: bytes, data: bytes) -> Record:
         meta.received_at_s,
         meta.said,
         bytes(rest[key_length + meta_length :]),
+        meta.targeted,
+        meta.forced_s,
     )

@@ -1,23 +1,28 @@
-"""What the cache does with an origin's response: store it, or make the stored one of a 304."""
+"""What the cache does with an origin's response: store it, or use it for what is stored."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from mitmproxy import http
 
-from forebay.cache import answer, storable, validation, variants, vary
-from forebay.cache.cache_status import forwarded
+from forebay.cache import answer, ranges, storable, update, variants
+from forebay.cache.cache_status import Fwd, forwarded
 from forebay.cache.collector import Collector
+from forebay.cache.combine import combined, settled
 from forebay.cache.decision import Revalidate
 from forebay.cache.entry import Entry
-from forebay.cache.freshness import initial_age, validity
+from forebay.cache.freshness import is_fresh
 from forebay.cache.headers import Head
-from forebay.cache.key import primary_key
-from forebay.cache.plan import Plan, notes_of, target_of
+from forebay.cache.invalidation import Recent, invalidated, is_unsafe
+from forebay.cache.judge import judged
+from forebay.cache.plan import Plan, notes_of
+from forebay.cache.references import is_of_itself
+from forebay.cache.rule import key_for, rule_for
 from forebay.cache.store import Store
+from forebay.cache.variants import Found
 from forebay.proxycore import bodies
 
 
@@ -30,12 +35,14 @@ class Intake:
         max_object_bytes: the largest body to be stored.
         set_cookie: what becomes of responses with Set-Cookie.
         failed: told of an exception while a body is stored.
+        recent: what was invalidated lately.
     """
 
     store: Store
     max_object_bytes: int
     set_cookie: storable.SetCookie
     failed: Callable[[str, Exception], None]
+    recent: Recent = field(default_factory=Recent)
 
     def take(self, flow: http.HTTPFlow, plan: Plan, now_s: float) -> None:
         """Take the head of a response that came over the wire for *plan*, and mark it."""
@@ -44,33 +51,81 @@ class Intake:
         if response.status_code < 200:
             return
         decision, notes = plan.decision, notes_of(flow)
+        if is_unsafe(plan.target.method):
+            self._change(response, plan, now_s)
         if plan.found is None:
-            answer.mark(response, forwarded(decision.fwd, detail=decision.reason))
+            reason = plan.detail(decision.reason)
+            answer.mark(response, forwarded(decision.fwd, detail=reason))
             return
-        validates = isinstance(decision, Revalidate)
-        status = response.status_code if validates else None
-        if validates and status == 304:
-            why_not = self._refresh(flow.request, response, plan, now_s)
+        status = response.status_code
+        serve = update.stand_in_for_error(response, plan, now_s, self.max_object_bytes)
+        if serve is not None:
+            notes.update(result="stale", reason=serve.reason, age_s=serve.age_s, ttl_s=serve.ttl_s)
+            why_not: str | None = serve.reason
+        elif isinstance(decision, Revalidate) and status == 304:
+            why_not = update.refresh(flow.request, response, plan, now_s, self.set_cookie)
             notes["result"] = "revalidated"
+        elif plan.target.method == b"HEAD":
+            why_not = self._confirm(flow.request, response, plan, now_s)
         else:
             why_not = self._collect(flow, response, plan, now_s, notes)
+        if why_not in update.OUTDATING:
+            self.store.delete(plan.found.key)
         if why_not is not None:
             notes["unstored"] = why_not
+        tells_status = serve is not None or isinstance(decision, Revalidate)
         answer.mark(
             response,
-            forwarded(decision.fwd, fwd_status=status, stored=why_not is None, detail=why_not),
+            forwarded(
+                decision.fwd,
+                fwd_status=status if tells_status else None,
+                stored=why_not is None,
+                detail=plan.detail(why_not),
+            ),
         )
 
     def finish(self, flow: http.HTTPFlow, plan: Plan) -> None:
-        """Give a refreshed response its body, which the core has emptied, and store it."""
+        """Give an answer from the store its body, which the core has emptied, and store it."""
         response, found = plan.response, plan.found
         if response is None or found is None or flow.response is not response:
             return
-        assert found.entry is not None
-        response.raw_content = found.entry.body
-        if plan.refreshed is not None:
-            variants.save(self.store, primary_key(plan.target), found.index, plan.refreshed)
+        response.raw_content = plan.body
+        if plan.refreshed is not None and self._save(plan, found, plan.refreshed):
             notes_of(flow)["stored"] = True
+
+    def _save(self, plan: Plan, found: Found, entry: Entry) -> bool:
+        """Store *entry*, unless its resource was changed since it was asked for (§4.4)."""
+        if self.recent.is_outdated(plan.key, entry.requested_at_s):
+            return False
+        variants.save(self.store, plan.key, found.index, entry)
+        return True
+
+    def _change(self, response: http.Response, plan: Plan, now_s: float) -> None:
+        """Invalidate what an unsafe request has changed (§4.4), and see whether to store it."""
+        head = Head(response.headers.fields)
+        for target in invalidated(plan.target, response.status_code, head):
+            key = key_for(rule_for(plan.rules, target), target, plan.asked)
+            self.store.delete(key)
+            self.recent.note(key, now_s)
+        if (
+            plan.target.method == b"POST"
+            and response.status_code == 200
+            and plan.is_trusted
+            and plan.decision.fwd is Fwd.METHOD
+            and is_of_itself(plan.target, head)
+        ):
+            plan.found = Found(plan.key)  # it stands for GETs of the target (RFC 9110 §9.3.3)
+            plan.requested_at_s = max(plan.requested_at_s, now_s)
+
+    def _confirm(
+        self, request: http.Request, response: http.Response, plan: Plan, now_s: float
+    ) -> str | None:
+        """Store what a response to HEAD makes of the stored one, or return why not."""
+        assert plan.found is not None
+        entry = update.confirm(request, response, plan, now_s, self.set_cookie)
+        if isinstance(entry, str):
+            return entry
+        return None if self._save(plan, plan.found, entry) else "changed meanwhile"
 
     def _collect(
         self,
@@ -81,27 +136,34 @@ class Intake:
         notes: dict[str, Any],
     ) -> str | None:
         """Have the response stored when its body is complete, or return why not."""
-        assert plan.found is not None
-        if plan.target.method != b"GET":
-            return "method HEAD"
+        found = plan.found
+        assert found is not None
         status, head = response.status_code, Head(response.headers.fields)
         length = storable.content_length(head)
+        part = ranges.content_range(head) if status == 206 else None
         reason = storable.framing_reason(response.data.http_version, status, head)
         if reason is None and length is not None and length > self.max_object_bytes:
             reason = "too large"
+        if reason is None and part is not None:
+            # What it says of itself must fit, or later ranges would be of other bytes.
+            if length not in (None, part.size_bytes):
+                reason = "content-range"
+            length = part.size_bytes
         if reason is not None:
             return reason
-        complete = self._judge(flow.request, status, response.data.reason, head, plan, now_s)
+        complete = judged(
+            flow.request, status, response.data.reason, head, plan, now_s, self.set_cookie
+        )
         if isinstance(complete, str):
             return complete
         # Nothing below may hold the flow, which holds it.
-        store, failed = self.store, self.failed
-        primary, index = primary_key(plan.target), plan.found.index
+        failed = self.failed
 
         def commit(body: bytes) -> None:
             try:
-                variants.save(store, primary, index, complete(body))
-                notes["stored"] = True
+                entry = _placed(complete(body), found.entry, now_s)
+                if entry is not None and len(entry.body) <= self.max_object_bytes:
+                    notes["stored"] = self._save(plan, found, entry)
             except Exception as error:
                 failed("response", error)
 
@@ -111,61 +173,14 @@ class Intake:
         )
         return None
 
-    def _judge(
-        self,
-        request: http.Request,
-        status: int,
-        reason: bytes,
-        response: Head,
-        plan: Plan,
-        now_s: float,
-    ) -> Callable[[bytes], Entry] | str:
-        """Return what makes an entry of a body, or why there must be none."""
-        if target_of(request) != plan.target:
-            return "request changed on its way"
-        head, asked_s = Head(request.headers.fields), plan.requested_at_s
-        verdict = storable.decide(
-            request=head,
-            status=status,
-            response=response,
-            validity=validity(response, requested_at_s=asked_s, received_at_s=now_s),
-            set_cookie=self.set_cookie,
-        )
-        if isinstance(verdict, storable.Unstorable):
-            return verdict.reason
-        names = vary.names(response)
-        said = None if names is None else vary.values(names, head)
-        if said is None:
-            return "vary"
-        return lambda body: Entry(status, reason, verdict.fields, asked_s, now_s, said, body)
 
-    def _refresh(
-        self, request: http.Request, response: http.Response, plan: Plan, now_s: float
-    ) -> str | None:
-        """Make the stored response of a 304 (§4.3.3, §4.3.4), or return why it is not updated."""
-        assert plan.found is not None
-        stored = plan.found.entry
-        assert stored is not None
-        news = Head(response.headers.fields)
-        # First of all a whole answer, whatever goes wrong below: the client
-        # has not asked for a 304.  With a body in place nobody streams it.
-        response.data.http_version = b"HTTP/1.1"
-        response.status_code, response.data.reason = stored.status, stored.reason
-        response.headers = http.Headers(
-            answer.framed(stored.fields, stored.status, len(stored.body))
-        )
-        response.raw_content = stored.body
-        plan.response = response
-        if not validation.selects(news, Head(stored.fields)):
-            # It calls ours current and names another: good for this once.
-            self.store.delete(plan.found.key)
-            return "304 for another response"
-        fields = validation.merge(stored.fields, news)
-        framed = answer.framed(fields, stored.status, len(stored.body))
-        judged = self._judge(request, stored.status, stored.reason, Head(fields), plan, now_s)
-        if not isinstance(judged, str):
-            plan.refreshed = judged(stored.body)
-            if b"age" in news:
-                framed += ((b"Age", b"%d" % initial_age(plan.refreshed.validity)),)
-        response.headers.fields = framed
-        return judged if isinstance(judged, str) else None
+def _placed(new: Entry, stored: Entry | None, now_s: float) -> Entry | None:
+    """Return what to store for *new*: for a part, it with what is there, or alone, or nothing."""
+    if new.part is None:
+        return new
+    both = None if stored is None else combined(stored, new)
+    if both is not None:
+        return both
+    if stored is not None and stored.part is None and is_fresh(stored.validity, now_s):
+        return None  # the whole serves more requests
+    return settled(new)

@@ -20,14 +20,9 @@ _LONGEST_HOST = 255
 _AUTHORITY = re.compile(
     r"(?P<host>[0-9A-Za-z._-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?", re.ASCII
 )
-_DEFAULT_PORTS = {b"http": 80, b"https": 443}
-_CLIENT_CONDITIONALS = (
-    b"if-none-match",
-    b"if-modified-since",
-    b"if-match",
-    b"if-unmodified-since",
-    b"if-range",
-)
+DEFAULT_PORTS = {b"http": 80, b"https": 443}
+# They ask for the origin's own word (RFC 9111 §4.3.2).
+_PRECONDITIONS = (b"if-match", b"if-unmodified-since")
 
 
 # Frameworks obey these in place of what the key is made of.
@@ -59,10 +54,13 @@ class Target:
     path: bytes
 
 
-def primary_key(target: Target) -> bytes:
-    """Return the key of *target*'s resource, ``KEY_BYTES`` long; the same for GET and HEAD."""
+def primary_key(target: Target, extra: tuple[bytes | None, ...] = ()) -> bytes:
+    """Return the key of *target*'s resource, ``KEY_BYTES`` long; the same for GET and HEAD.
+
+    *extra* is what the user's rules add to it.
+    """
     host = canonical(target.host).encode("utf-8", "surrogateescape")
-    return digest((target.scheme, host, b"%d" % target.port, target.path))
+    return digest((target.scheme, host, b"%d" % target.port, target.path, *extra))
 
 
 def digest(parts: Iterable[bytes | None]) -> bytes:
@@ -91,14 +89,17 @@ def bypass_reason(
         return "method"
     if has_body or b"transfer-encoding" in head or _announces_body(head):
         return "request with a body"
+    if any(name in head for name in _PRECONDITIONS):
+        return "precondition"
+    return untrusted_reason(target, head, authority=authority, sni=sni)
+
+
+def untrusted_reason(target: Target, head: Head, *, authority: str, sni: str | None) -> str | None:
+    """Return why the origin may take a request for that of another resource, or None."""
     if has_control(head.fields):
         return "control character in a field"
     if b"upgrade" in head:
         return "upgrade"
-    if b"range" in head:
-        return "range"
-    if any(name in head for name in _CLIENT_CONDITIONALS):
-        return "conditional request"
     if any(name in head for name in _OVERRIDES):
         return "override of method, host or path"
     hosts = head.lines(b"host")
@@ -123,7 +124,7 @@ def _agrees(target: Target, authority: str) -> bool:
     found = _AUTHORITY.fullmatch(authority)
     if found is None:
         return False
-    port = _DEFAULT_PORTS.get(target.scheme) if found["port"] is None else int(found["port"])
+    port = DEFAULT_PORTS.get(target.scheme) if found["port"] is None else int(found["port"])
     return port == target.port and _same_host(found["host"], target.host)
 
 

@@ -2,72 +2,149 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from mitmproxy import http
 from mitmproxy.proxy.mode_specs import ReverseMode
 
 from forebay import outcome
 from forebay.cache import answer, variants
-from forebay.cache.cache_status import Fwd
-from forebay.cache.decision import Forward, Refuse, Revalidate, Serve, decide
+from forebay.cache.cache_status import Fwd, forwarded
+from forebay.cache.decision import Forward, Refuse, Revalidate, Serve, decide, stand_in
 from forebay.cache.headers import Head
-from forebay.cache.key import Target, bypass_reason, primary_key
-from forebay.cache.plan import Plan, add_conditions, note, target_of
+from forebay.cache.key import bypass_reason, untrusted_reason
+from forebay.cache.plan import Plan, add_conditions, detail, note, notes_of, target_of
+from forebay.cache.rule import Rule, key_for, rule_for
+from forebay.cache.staleness import Failure
 from forebay.cache.store import Store
+from forebay.cache.targeted import Targeted
 
 
-async def look_up(flow: http.HTTPFlow, store: Store, now_s: float) -> Plan | None:
+def begin(
+    flow: http.HTTPFlow,
+    now_s: float,
+    *,
+    rules: tuple[Rule, ...] = (),
+    targeted: Targeted = Targeted.AUTO,
+) -> Plan:
+    """Return the plan for a request as far as it can be made without the store."""
+    head = Head(flow.request.headers.fields)
+    target = target_of(flow.request)
+    rule = rule_for(rules, target) if rules else None
+    is_reverse = isinstance(flow.client_conn.proxy_mode, ReverseMode)
+    # In reverse mode the name in TLS is the proxy's, not the origin's.
+    sni = None if is_reverse else flow.client_conn.sni
+    plan = Plan(
+        target,
+        Forward(Fwd.BYPASS, ""),
+        now_s,
+        head,
+        key_for(rule, target, head),
+        targeted=targeted.applies(is_reverse=is_reverse),
+        rule=rule,
+        rules=rules,
+    )
+    reason = bypass_reason(
+        target,
+        head,
+        authority=flow.request.authority,
+        sni=sni,
+        # None: the body was streamed, and the request has left before this hook.
+        has_body=flow.request.raw_content != b"",
+    )
+    if rule is not None and rule.bypass:
+        reason = "bypass"
+    if reason is None:
+        plan.may_look_up = True
+        return plan
+    note(flow, "bypass", reason, rule)
+    plan.decision = Forward(Fwd.METHOD if reason == "method" else Fwd.BYPASS, reason)
+    plan.is_trusted = reason == "method" and not untrusted_reason(
+        target, head, authority=flow.request.authority, sni=sni
+    )
+    return plan
+
+
+async def look_up(
+    flow: http.HTTPFlow,
+    store: Store,
+    now_s: float,
+    *,
+    rules: tuple[Rule, ...] = (),
+    targeted: Targeted = Targeted.AUTO,
+) -> Plan | None:
     """Set the flow's response from *store*, or return what is planned for the origin's.
 
     None without a response: something else became of the flow meanwhile.
     """
-    head = Head(flow.request.headers.fields)
-    target = target_of(flow.request)
-    reason = _bypass_reason(flow, target, head)
-    if reason is not None:
-        note(flow, "bypass", reason)
-        fwd = Fwd.METHOD if reason == "method" else Fwd.BYPASS
-        return Plan(target, Forward(fwd, reason), now_s)
-    found = await variants.find(store, primary_key(target), head)
+    plan = begin(flow, now_s, rules=rules, targeted=targeted)
+    if not plan.may_look_up:
+        return plan
+    head, rule = plan.asked, plan.rule
+    found = plan.found = await variants.find(store, plan.key, head)
     if flow.response is not None or flow.error is not None or not flow.live:
         return None  # the disk was slower than the client
-    is_get = target.method == b"GET"
     decision = decide(
         head,
         found.entry,
         now_s,
         absent=Fwd.URI_MISS if found.index is None else Fwd.VARY_MISS,
-        may_validate=is_get,
+        is_get=plan.is_get,
     )
     match decision:
         case Serve():
             assert found.entry is not None
-            flow.response = answer.from_entry(found.entry, decision, now_s, with_body=is_get)
-            notes = note(flow, "hit", decision.reason)
+            said = detail(rule, None if decision.reason == "fresh" else decision.reason)
+            flow.response = answer.from_entry(
+                found.entry, decision, now_s, with_body=plan.is_get, detail=said
+            )
+            notes = note(flow, "hit", decision.reason, rule)
             notes["age_s"], notes["ttl_s"] = decision.age_s, decision.ttl_s
             outcome.of(flow)["answer"] = "cache"
             return None
         case Refuse():
             flow.response = answer.gateway_timeout()
-            note(flow, "miss", f"only-if-cached, {decision.reason}")
+            note(flow, "miss", f"only-if-cached, {decision.reason}", rule)
             outcome.of(flow)["answer"] = "cache"
             return None
         case Revalidate():
-            notes = note(flow, "stale", decision.reason)
+            notes = note(flow, "stale", decision.reason, rule)
             notes["added"] = [name.decode("ascii") for name, _ in decision.fields]
-            add_conditions(flow.request, decision)
+            plan.removed = add_conditions(flow.request, decision)
+            plan.decision = decision
         case _:
-            note(flow, "miss", decision.reason)
-    return Plan(target, decision, now_s, found)
+            note(flow, "miss", decision.reason, rule)
+            plan.decision = Forward(decision.fwd, decision.reason)
+    return plan
 
 
-def _bypass_reason(flow: http.HTTPFlow, target: Target, head: Head) -> str | None:
-    # In reverse mode the name in TLS is the proxy's, not the origin's.
-    is_reverse = isinstance(flow.client_conn.proxy_mode, ReverseMode)
-    return bypass_reason(
-        target,
-        head,
-        authority=flow.request.authority,
-        sni=None if is_reverse else flow.client_conn.sni,
-        # None: the body was streamed, and the request has left before this hook.
-        has_body=flow.request.raw_content != b"",
-    )
+def stand_in_for_origin(
+    flow: http.HTTPFlow,
+    plan: Plan,
+    now_s: float,
+    send: Callable[[http.HTTPFlow, http.Response], bool],
+) -> bool:
+    """Have the stored answer sent for a request whose origin gave none (RFC 9111 §4.2.4).
+
+    Args:
+        flow: its flow.
+        plan: what was planned for it.
+        now_s: the time, POSIX seconds.
+        send: sends an answer, or returns False when it is too late for one.
+
+    Returns:
+        Whether it is sent.
+    """
+    if plan.found is None or plan.found.entry is None:
+        return False
+    entry = plan.found.entry
+    serve = stand_in(plan.asked, entry, now_s, Failure.UNREACHABLE, is_get=plan.is_get)
+    if serve is None:
+        return False
+    status = forwarded(plan.decision.fwd, detail=plan.detail(serve.reason))
+    response = answer.standing_in(entry, serve, now_s, with_body=plan.is_get, status=status)
+    if not send(flow, response):
+        return False
+    notes_of(flow).update(result="stale", reason=serve.reason, age_s=serve.age_s, ttl_s=serve.ttl_s)
+    outcome.of(flow)["answer"] = "cache"
+    return True

@@ -8,10 +8,12 @@ from typing import Any
 from mitmproxy import http
 
 from forebay import outcome
+from forebay.cache.conditional import CONDITIONS
 from forebay.cache.decision import Forward, Revalidate
 from forebay.cache.entry import Entry
-from forebay.cache.headers import without
+from forebay.cache.headers import Fields, Head, without
 from forebay.cache.key import Target
+from forebay.cache.rule import Rule
 from forebay.cache.variants import Found
 
 
@@ -22,17 +24,50 @@ class Plan:
     Args:
         target: where the request was to go when it was looked up.
         requested_at_s: when that was, POSIX seconds.
-        found: what the store held; None when it must not be touched.
+        asked: the head of the request as the client sent it.
+        key: that of the target.
+        found: what the store held; None when nothing may be stored.
+        may_look_up: whether the store may be asked.
+        is_trusted: whether all names for the target agree.
+        targeted: whether CDN-Cache-Control is obeyed (RFC 9213).
+        rule: the user's rule for the target.
+        rules: all of them, for other resources that the response names.
+        removed: the client's conditions that ours took the place of.
         refreshed: the stored response as a 304 has updated it, to be stored.
         response: the one that gets its body from the store.
+        body: that body.
     """
 
     target: Target
     decision: Revalidate | Forward
     requested_at_s: float
+    asked: Head
+    key: bytes
     found: Found | None = None
+    may_look_up: bool = False
+    is_trusted: bool = True
+    targeted: bool = False
+    rule: Rule | None = None
+    rules: tuple[Rule, ...] = ()
+    removed: Fields = ()
     refreshed: Entry | None = None
     response: http.Response | None = None
+    body: bytes = b""
+
+    @property
+    def is_get(self) -> bool:
+        """Whether it is a GET, and no HEAD."""
+        return self.target.method == b"GET"
+
+    def detail(self, reason: str | None) -> str | None:
+        """Return what Cache-Status says: the rule, if there is one, and *reason*."""
+        return detail(self.rule, reason)
+
+
+def detail(rule: Rule | None, reason: str | None) -> str | None:
+    """Return the text for Cache-Status that names *rule* and *reason*; None without both."""
+    parts = [part for part in (rule.name if rule else None, reason) if part]
+    return ", ".join(parts) or None
 
 
 def target_of(request: http.Request) -> Target:
@@ -41,22 +76,28 @@ def target_of(request: http.Request) -> Target:
     return Target(data.method, data.scheme, data.host, data.port, data.path)
 
 
-def add_conditions(request: http.Request, decision: Revalidate) -> None:
-    """Make *request* conditional."""
+def add_conditions(request: http.Request, decision: Revalidate) -> Fields:
+    """Make *request* conditional on what is stored; return the client's own conditions."""
     fields = decision.fields
     if not request.data.http_version.startswith(b"HTTP/1"):
         fields = tuple((name.lower(), value) for name, value in fields)
-    request.headers.fields += fields
+    before: Fields = request.headers.fields
+    kept = without(before, CONDITIONS)
+    request.headers.fields = kept + fields
+    if len(kept) == len(before):
+        return ()
+    return tuple(field for field in before if field[0].lower() in CONDITIONS)
 
 
-def remove_conditions(request: http.Request, decision: Revalidate | Forward) -> None:
+def remove_conditions(request: http.Request, plan: Plan) -> None:
     """Take our fields out again: a replay or the log must not take them for the client's."""
-    if isinstance(decision, Revalidate):
-        added = frozenset(name.lower() for name, _ in decision.fields)
-        request.headers.fields = without(request.headers.fields, added)
+    if isinstance(plan.decision, Revalidate):
+        added = frozenset(name.lower() for name, _ in plan.decision.fields)
+        request.headers.fields = without(request.headers.fields, added) + plan.removed
+        plan.removed = ()
 
 
-def note(flow: http.HTTPFlow, result: str, reason: str) -> dict[str, Any]:
+def note(flow: http.HTTPFlow, result: str, reason: str, rule: Rule | None = None) -> dict[str, Any]:
     """Begin the cache's part of the flow's outcome, and return it."""
     notes: dict[str, Any] = {
         "result": result,
@@ -65,6 +106,8 @@ def note(flow: http.HTTPFlow, result: str, reason: str) -> dict[str, Any]:
         "ttl_s": None,
         "stored": False,
     }
+    if rule is not None:
+        notes["rule"] = {"file": rule.file, "line": rule.line}
     outcome.of(flow)["cache"] = notes
     return notes
 

@@ -9,12 +9,13 @@ from forebay.cache import vary
 from forebay.cache.directives import Directives, cache_control
 from forebay.cache.freshness import Validity, is_fresh
 from forebay.cache.headers import Fields, Head, end_to_end, has_control, without
+from forebay.cache.ranges import content_range
+from forebay.cache.statuses import HEURISTIC, UNDERSTOOD, is_final
+from forebay.cache.targeted import governing
 from forebay.cache.validation import has_validator
 
-# Understood by this cache and cacheable without explicit freshness (RFC 9110 §15.1).
-_CACHEABLE_BY_DEFAULT = frozenset({200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501})
-# A 206 needs §3.3, and a 304 is about another response.
-_NEVER = frozenset({206, 304})
+# These speak of a range or condition of one request, not of the resource.
+_OF_THE_REQUEST = frozenset({412, 416})
 _BODYLESS = frozenset({204, 304})
 # mitmproxy limits no head, and what limits bodies does not count it.
 _MAX_HEAD_BYTES = 64 * 1024
@@ -49,12 +50,26 @@ def decide(
     response: Head,
     validity: Validity,
     set_cookie: SetCookie,
+    targeted: bool = False,
+    to_post: bool = False,
 ) -> Storable | Unstorable:
-    """Return whether the response to a GET may be stored, and what of its head."""
-    control = cache_control(response)
+    """Return whether a response may be stored for later GETs, and what of its head.
+
+    Args:
+        request: the head of the GET, or of the POST.
+        status: the response's status code.
+        response: its head.
+        validity: what it says about its lifetime.
+        set_cookie: what becomes of one with Set-Cookie.
+        targeted: whether CDN-Cache-Control is obeyed (RFC 9213).
+        to_post: whether it answers a POST, and says that it represents the
+            target itself (RFC 9110 §9.3.3).
+    """
+    control = governing(response, targeted=targeted).control
     reason = (
-        _status_reason(status)
-        or _control_reason(control, request)
+        _status_reason(status, request, response)
+        or _control_reason(status, control, request)
+        or ("POST without explicit freshness" if to_post and not validity.is_explicit else None)
         or _use_reason(status, control, response, validity)
     )
     if reason is not None:
@@ -73,16 +88,27 @@ def decide(
     return Storable(fields)
 
 
-def _status_reason(status: int) -> str | None:
-    # Final, and one that RFC 9110 §15 leaves room for.
-    return None if 200 <= status <= 599 and status not in _NEVER else f"status {status}"
+def _status_reason(status: int, request: Head, response: Head) -> str | None:
+    # 1. a 304 is about another response
+    if not is_final(status) or status == 304:
+        return f"status {status}"
+    # 2. an answer about the range or condition of this request
+    if status in _OF_THE_REQUEST and (b"range" in request or b"if-none-match" in request):
+        return f"status {status}"
+    # 3. a part, of which it must be known which (§3.3)
+    if status == 206 and (b"range" not in request or content_range(response) is None):
+        return "status 206 without its range"
+    return None
 
 
-def _control_reason(control: Directives, request: Head) -> str | None:
+def _control_reason(status: int, control: Directives, request: Head) -> str | None:
     """Return which directive of either side, or which credentials, forbid it."""
     if cache_control(request).has("no-store"):
         return "request no-store"
-    if control.has("no-store"):
+    if control.grants("must-understand"):  # in place of no-store (§5.2.2.3)
+        if status not in UNDERSTOOD:
+            return "must-understand"
+    elif control.has("no-store"):
         return "no-store"
     if control.has("private"):
         return "private"  # qualified (private="x") too: §5.2.2.7 lets a cache read it so
@@ -99,7 +125,7 @@ def _is_shared(control: Directives) -> bool:
 
 def _use_reason(status: int, control: Directives, response: Head, v: Validity) -> str | None:
     """Return why the response could never be used, or None."""
-    if not v.is_explicit and status not in _CACHEABLE_BY_DEFAULT and not control.grants("public"):
+    if not v.is_explicit and status not in HEURISTIC and not control.grants("public"):
         return f"status {status} without explicit freshness"
     if has_validator(response):
         return None

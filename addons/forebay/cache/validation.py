@@ -68,6 +68,20 @@ def selects(not_modified: Head, stored: Head) -> bool:
     return modified is None or modified == last_modified(stored)
 
 
+def head_confirms(head: Head, stored: Head, size_bytes: int) -> bool:
+    """Return whether a 200 to HEAD is about *stored*, and may update it (§4.3.5).
+
+    Each validator it has must be the stored one, and its Content-Length the
+    *size_bytes* of the stored body; another response makes *stored* outdated.
+    """
+    if b"etag" in head and head.only(b"etag") != stored.only(b"etag"):
+        return False
+    if b"last-modified" in head and last_modified(head) != last_modified(stored):
+        return False
+    length = head.only(b"content-length")
+    return b"content-length" not in head or length == b"%d" % size_bytes
+
+
 def merge(stored: Fields, not_modified: Head) -> Fields:
     """Return the stored head as a 304 updates it (§3.2, §4.3.4).
 

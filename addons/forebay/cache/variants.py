@@ -35,7 +35,7 @@ async def find(store: Store, primary: bytes, request: Head) -> Found:
         said = vary.values(names, request)
         if said is None:
             continue
-        key = vary.variant_key(primary, said)
+        key = vary.variant_key(primary, said, record.begun_at_s)
         entry = await _get(store, key)
         if (
             isinstance(entry, Entry)
@@ -54,11 +54,12 @@ def save(store: Store, primary: bytes, known: VaryIndex | None, entry: Entry) ->
         store.put(primary, entry)
         return
     before = () if index is None else index.name_sets
+    begun_at_s = entry.received_at_s if index is None else index.begun_at_s
     names = tuple(name for name, _ in entry.said)
     after = vary.with_names(before, names)
     if after != before or not isinstance(present, VaryIndex):
-        store.put(primary, VaryIndex(after))
-    store.put(vary.variant_key(primary, entry.said), entry)
+        store.put(primary, VaryIndex(after, begun_at_s))
+    store.put(vary.variant_key(primary, entry.said, begun_at_s), entry)
 
 
 async def _get(store: Store, key: bytes) -> Record | None:

@@ -20,6 +20,8 @@ type Values = tuple[tuple[bytes, bytes | None], ...]
 """What a request said in the fields of a Vary; None for an absent field."""
 
 _NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9a-z-]+").fullmatch
+_SPACE = re.compile(rb"[ \t]+")
+_FULL_WEIGHT = re.compile(rb";q=1(?:\.0{0,3})?\Z")
 MAX_NAMES = 16
 MAX_NAME_SETS = 8
 MAX_VALUES_BYTES = 16 * 1024
@@ -58,14 +60,34 @@ def _normalised(name: bytes, request: Head) -> bytes | None:
     if name not in request:
         return None
     lines = request.lines(name)
+    if name == b"accept-language":
+        return _languages(lines)
     if name in _NO_LISTS:
         return b"\n".join(lines)  # no value holds a line feed
     return b",".join(member for line in lines for member in members(line))
 
 
-def variant_key(primary: bytes, said: Values) -> bytes:
-    """Return the key of the response for requests that say *said*."""
-    parts: list[bytes | None] = [primary]
+def _languages(lines: list[bytes]) -> bytes:
+    """Return the languages of Accept-Language in one spelling.
+
+    Neither letter case nor order has a meaning (RFC 9110 §12.5.4); what is
+    preferred is said by weights.
+    """
+    found = {
+        _FULL_WEIGHT.sub(b"", _SPACE.sub(b"", member.lower()))
+        for line in lines
+        for member in members(line)
+    }
+    return b",".join(sorted(found))
+
+
+def variant_key(primary: bytes, said: Values, begun_at_s: float) -> bytes:
+    """Return the key of the response for requests that say *said*.
+
+    *begun_at_s* is that of the URL's index: with another index, begun after the
+    URL was invalidated, no variant of an earlier one is found.
+    """
+    parts: list[bytes | None] = [primary, begun_at_s.hex().encode("ascii")]
     for name, value in said:
         parts += (name, value)
     return digest(parts)
