@@ -1,4 +1,4 @@
-"""Which fields of a message are for this hop only (RFC 9110 §7.6.1)."""
+"""Which fields of a message are for this hop only (RFC 9110 §7.6.1, §7.8)."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ else.  So it is taken for an attack.
 
 _ALWAYS = frozenset({b"keep-alive", b"proxy-connection"})
 _OPTIONS = frozenset({b"close", b"keep-alive", b"upgrade"})
+_WEBSOCKET = b"websocket"
+_WEBSOCKET_VERSION = [b"13"]
 
 
 def end_to_end(fields: Fields, also: frozenset[bytes] = frozenset()) -> Fields | None:
@@ -51,4 +53,38 @@ def end_to_end(fields: Fields, also: frozenset[bytes] = frozenset()) -> Fields |
                 kept.append((name, b", ".join(options)))
         elif lowered not in dropped:
             kept.append((name, value))
+    return tuple(kept)
+
+
+def websocket_only(fields: Fields) -> Fields | None:
+    """Return the fields of a request that asks for no other upgrade, or None if these do not.
+
+    An intermediary may drop ``Upgrade`` (RFC 9110 §7.8).  After any other one
+    nobody could tell what is asked for on the connection.  Nor could they after
+    one to a WebSocket of another version than that of RFC 6455 §4.1, which
+    mitmproxy does not read.
+
+    >>> websocket_only(((b"Connection", b"close, Upgrade"), (b"Upgrade", b"h2c")))
+    ((b'Connection', b'close'),)
+    """
+    asked = [(name, value) for name, value in fields if name.lower() == b"upgrade"]
+    if not asked:
+        return None
+    versions = [value for name, value in fields if name.lower() == b"sec-websocket-version"]
+    readable = versions == _WEBSOCKET_VERSION
+    protocols = [p.strip() for _, value in asked for p in value.split(b",")]
+    wanted = next((p for p in protocols if readable and p.lower() == _WEBSOCKET), None)
+    if wanted is not None and [value for _, value in asked] == [wanted]:
+        return None
+    kept: list[tuple[bytes, bytes]] = []
+    for name, value in fields:
+        lowered = name.lower()
+        if lowered == b"connection" and wanted is None:
+            options = [o.strip() for o in value.split(b",") if o.strip().lower() != b"upgrade"]
+            if any(options):
+                kept.append((name, b", ".join(filter(None, options))))
+        elif lowered != b"upgrade":
+            kept.append((name, value))
+    if wanted is not None:
+        kept.append((asked[0][0], wanted))
     return tuple(kept)

@@ -28,7 +28,7 @@ def test_the_page_names_rule_list_and_line(start_proxy, client_of, authority, se
     """Inside TLS too, where a browser shows it; the origin is not even connected to."""
     proxy = start_proxy()
     with Origin(tls=authority.context() if secure else None) as origin:
-        answer = client_of(proxy, http2=http2).get(origin.url("/ad.js", "localhost"))
+        answer = client_of(proxy, http2=http2).get(origin.url("/ad", "localhost"))
 
         assert answer.status_code == 403
         assert "||localhost^" in answer.text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import socket
@@ -165,7 +166,7 @@ SPELLINGS = {
     "/y/%2e%2E/ads/x": 403,
     "/y/../%61ds/x?q": 403,
     "/%2561ds/x": 200,
-    "/ads%2Fx": 200,
+    "/ads%2Fx": 403,
     "/ads/../x": 403,  # as it is written; what an origin makes of it is not known
     "/loads/x": 200,
 }
@@ -502,7 +503,9 @@ def test_a_list_full_of_mistakes_filters_by_its_good_lines(start_proxy, client_o
     proxy = start_proxy(blocklist_files=listed)
     warnings = [line for line in proxy.output if "malformed" in line]
     assert len(warnings) == 1, proxy.text()
-    assert re.search(rf"bad\.txt: left out {len(MISTAKES)} malformed lines: line 2: ", warnings[0])
+    # With google-re2 the costly regex costs nothing.
+    count = len(MISTAKES) + (importlib.util.find_spec("re2") is None)
+    assert re.search(rf"bad\.txt: left out {count} malformed lines: line 2: ", warnings[0])
     assert len(warnings[0]) < 1_000
 
     with Origin() as origin:

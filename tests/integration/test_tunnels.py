@@ -149,6 +149,47 @@ def test_hosts_that_are_not_allowed_for_interception_are_judged_too(start_proxy,
         assert origin.connections == 0
 
 
+LENIENT = [
+    (b" " + REQUEST,),
+    (b"\r\n", b"\t", REQUEST),
+    (b"\x0b\x0c" + REQUEST,),
+    (REQUEST.replace(b" ", b"\t"),),
+    (REQUEST.replace(b"GET", b"G-T"),),
+    (REQUEST.replace(b"GET", b"SSH"),),
+    (REQUEST.replace(b"GET", b'"GET"'),),
+    (b"\0", REQUEST),
+]
+
+
+@pytest.mark.parametrize("mode", ["regular", "socks5"])
+def test_a_request_that_only_lenient_servers_take_is_judged(start_proxy, listed, mode):
+    """Where the proxy decrypts too: what it cannot read is no raw tunnel."""
+    proxy = start_proxy("--mode", mode, blocklist_files=listed)
+    with Sink() as origin:
+        for pieces in LENIENT:
+            with tunnel(proxy, origin.port) as client:
+                for piece in pieces:
+                    client.sendall(piece)
+                assert client.recv(100).startswith(b"HTTP/1.1 403 "), pieces
+        assert (origin.connections, bytes(origin.received)) == (0, b"")
+
+        with tunnel(proxy, origin.port) as client:
+            client.sendall(b"\x00\x01\x02\x03raw")
+            assert client.recv(100) == b"\x00\x01\x02\x03raw"
+
+
+def test_no_protocol_but_websocket_is_switched_to(start_proxy, listed):
+    """After any other one nobody would see what is asked for."""
+    proxy = start_proxy("--mode", "regular", blocklist_files=listed)
+    asked = b"Connection: close, Upgrade\r\nUpgrade: h2c, TLS/1.0\r\n\r\n"
+    with Origin() as origin:
+        with tunnel(proxy, origin.port) as client:
+            request = b"GET /a HTTP/1.1\r\nHost: good.example\r\n" + asked
+            assert answer_to(client, request).startswith(b"HTTP/1.1 200 ")
+        (seen,) = origin.seen
+        assert (seen.header("upgrade"), seen.header("connection")) == (None, "close")
+
+
 def test_a_server_that_speaks_first_is_heard(start_proxy, listed):
     """Its port is connected at once, and nobody waits for the client."""
     with Origin(greeting=b"220 mail\r\n") as origin:

@@ -282,3 +282,27 @@ def test_messages_are_trimmed():
     assert [
         len(m) for m in (flows[0].websocket.messages, flows[1].messages, flows[2].messages)
     ] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("asked", "answered", "killed"),
+    [
+        ("websocket", "websocket", False),
+        ("WebSocket", "websocket ", False),
+        ("", "foo", True),
+        ("websocket", "foo", True),
+        ("", "websocket", True),
+        ("", "", True),
+    ],
+)
+def test_only_websocket_is_switched_to(asked, answered, killed):
+    """In a tunnel of any other kind nothing is judged."""
+    flow = tflow.tflow(resp=True)
+    flow.response.status_code = 101
+    for message, value in ((flow.request, asked), (flow.response, answered)):
+        if value:
+            message.headers["upgrade"] = value
+
+    Proxycore().responseheaders(flow)
+
+    assert (flow.error is not None) is killed

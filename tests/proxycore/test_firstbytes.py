@@ -171,3 +171,16 @@ def test_a_damaged_client_hello_gets_an_answer(at, damage):
     data = HELLO[:at] + damage + HELLO[at + len(damage) :]
 
     assert isinstance(names_in(data), Names | NeedMore)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b" \r\nGET / HTTP/1.1\r\nHost: a.example\r\n\r\n",
+        b"GET\xa0/\xa0HTTP/1.1\r\nHost: a.example\r\n\r\n",
+        b"GET\t/\x85HTTP/1.1\r\nHost: a.example\r\n\r\n",
+        b"GET\xa0http://a.example/\xa0HTTP/1.1\r\n\r\n",
+    ],
+)
+def test_what_lenient_servers_take_for_a_request_is_one(data):
+    assert names_in(data).names == ("a.example",)

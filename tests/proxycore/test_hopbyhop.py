@@ -19,6 +19,22 @@ def test_credentials_for_a_proxy_go_to_a_proxy_only(proxy_next, forwarded):
     assert ("proxy-authorization" in request.headers) is forwarded
 
 
+@pytest.mark.parametrize(
+    ("protocol", "forwarded"),
+    [(b"websocket", True), (b"h2c", False), (b"TLS/1.0", False), (b"CONNECT-TCP", False)],
+)
+def test_only_websocket_may_be_switched_to(protocol, forwarded):
+    """RFC 9110 §7.8; a field that Connection names ends here all the same."""
+    version = (b"Sec-WebSocket-Version", b"13")
+    asked = [(b"Connection", b"Upgrade, X-A"), (b"Upgrade", protocol), (b"X-A", b"1"), version]
+    request = tutils.treq(headers=http.Headers(asked))
+
+    hopbyhop.clean_request(request, next_hop_is_proxy=False)
+
+    left = ((b"Connection", b"Upgrade"), (b"Upgrade", protocol)) if forwarded else ()
+    assert request.headers.fields == (*left, version)
+
+
 def test_responses_are_cleaned_too():
     response = tutils.tresp(headers=http.Headers([(b"Connection", b"x-a"), (b"X-A", b"1")]))
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from mitmproxy import exceptions
 from mitmproxy.addons import next_layer
 from mitmproxy.proxy import events, layer
-from mitmproxy.proxy.layers import HttpLayer, TCPLayer
+from mitmproxy.proxy.layers import HttpLayer, TCPLayer, modes
 from mitmproxy.proxy.layers.http import HTTPMode
+from mitmproxy.proxy.mode_specs import ProxyMode
 
 from forebay.proxycore import segments
 from forebay.proxycore.patch import CoreMismatchError
@@ -52,6 +55,34 @@ HELLO = b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00"
         (b"x" * 33, False),
         (b"\r\n" * 20, False),
         (b"1x " + b"y" * 20000, False),
+        (b" ", True),
+        (b"\t\x0b\x0c", True),
+        (b" " * 33, False),
+        (b" GET /", True),
+        (b"\r\n GET / HTTP/1.1", True),
+        (b" GET / HTTP/1.1\r\n", False),
+        (b'"GE', True),
+        (b'"GET" /', True),
+        (b"GE(T", True),
+        (b"\xef", True),
+        (b"\xef\xbb\xbf", True),
+        (b"\xef\xbb\xbfGE", True),
+        (b"\0", True),
+        (b"\0G", True),
+        (b"\0GET /", True),
+        (b"GET\xa0/", True),
+        (b"GET\r/x\rHTTP", True),
+        (b"PROPFIND\r/\x01", True),
+        (b"GET / HTTP/1.1\r\r", True),
+        (b"GET / HTTP/1.1\r\r\n", False),
+        (b"\0\0G", False),
+        (b"\xee\xee\xee\xee", False),
+        (b"\x13BitTorrent protocol\0", False),
+        (b"0 \x02\x01\x01\x60\x1b\x02\x01\x03\x04\x09cn=reader\x80\x0bsecretwords", False),
+        (b"0 \x1b", False),
+        (b"<?xml version='1.0'?><stream:stream to='chat.example'>", False),
+        (b'{"id": 1, "method": "ping"}', False),
+        (b"\x0bMSH|^~\\&|LAB ONE|X\rPID|1\x1c\r", False),
     ],
 )
 def test_what_may_yet_become_tls_or_http_is_waited_for(data, more):
@@ -103,6 +134,20 @@ SPLITS = [
     pytest.param((REQUEST.replace(b"GET", b"M-X"),), id="a method that is not letters"),
     pytest.param((REQUEST.replace(b"GET", b"SSH"),), id="a method that looks like SSH"),
     pytest.param((REQUEST.replace(b" ", b"\t"),), id="tabs for spaces"),
+    pytest.param((b" " + REQUEST,), id="a space first"),
+    pytest.param((b"\t\x0b\x0c" + REQUEST,), id="white space first"),
+    pytest.param((b"\r\n ", b"\t", REQUEST), id="white space in pieces"),
+    pytest.param((b" G", REQUEST[1:]), id="a space and a letter"),
+    pytest.param((REQUEST.replace(b"GET", b'"GET"'),), id="quotes"),
+    pytest.param((b'"G', REQUEST.replace(b"GET", b'ET"')), id="quotes in pieces"),
+    pytest.param((REQUEST.replace(b"GET", b"G(T)"),), id="brackets"),
+    pytest.param((b"G(", REQUEST.replace(b"GET", b"T)")), id="brackets in pieces"),
+    pytest.param((b"\0" + REQUEST,), id="NUL"),
+    pytest.param((b"\0", REQUEST), id="NUL in pieces"),
+    pytest.param((b"\xef\xbb\xbf" + REQUEST,), id="a byte order mark"),
+    pytest.param((b"\xef", b"\xbb", b"\xbfG", REQUEST[1:]), id="a byte order mark in pieces"),
+    pytest.param((b"\xc3\xa9" + REQUEST,), id="a letter that is not ASCII"),
+    pytest.param((REQUEST.replace(b"GET ", b"GET\r").replace(b" HTTP", b"\rHTTP"),), id="CR"),
 ]
 
 
@@ -149,6 +194,12 @@ def test_a_split_client_hello_is_not_tunnelled(opts):
         pytest.param((b"\r\n" * 20, REQUEST), id="many empty lines"),
         pytest.param((b"X-GET / HTTP/1.1 \r\nHost: h\r\n\r\n",), id="a space at its end"),
         pytest.param((b"X-GET / http/1.1\r\nHost: h\r\n\r\n",), id="a version in small letters"),
+        pytest.param((b" " * 40, REQUEST), id="much white space"),
+        pytest.param((b"\tGET /ad.js\r\n",), id="white space before HTTP/0.9"),
+        pytest.param((b"GET\t/ad.js\r\n",), id="white space in HTTP/0.9"),
+        pytest.param((b"G-T / HTTP/01.1\r\nHost: h\r\n\r\n",), id="an odd version"),
+        pytest.param((b"GET\xa0/\xa0HTTP/1.1\r\nHost: h\r\n\r\n",), id="no-break spaces"),
+        pytest.param((b"GET\x85/ HTTP/1.1\r\nHost: h\r\n\r\n",), id="a next line"),
     ],
 )
 def test_what_we_do_not_wait_for_is_no_tunnel_either(opts, pieces):
@@ -165,6 +216,11 @@ def test_what_we_do_not_wait_for_is_no_tunnel_either(opts, pieces):
         b"\x00\x01\x02\x03",
         b"1 nonsense\r\n",
         b"0032git-upload-pack /x\0host=h.example\0",
+        b"\x05\x01\x00",
+        b" \x00\x01\n HTTP/1.1\n",
+        b"<policy/>\0",
+        b"\x10 HTTP/ \n",
+        b"*1\r\n$4\r\nPING\r\n",
     ],
 )
 def test_other_protocols_are_still_tunnelled(opts, data):
@@ -181,6 +237,58 @@ def test_an_excluded_host_stays_excluded(opts, pieces, option):
     chosen, requests = layers_chosen(opts, *pieces, guarded=True)
 
     assert (chosen, requests) == ([TCPLayer], 0)
+
+
+def chosen_in_mode(opts, mode, *pieces):
+    """Feed pieces to a proxy in a mode without CONNECT; return the class of layer chosen."""
+    context = client_context(opts)
+    context.client.proxy_mode = ProxyMode.parse(mode)
+    tops = {"socks5": modes.Socks5Proxy, "transparent": modes.TransparentProxy}
+    builtin = next_layer.NextLayer()
+    builtin.configure({"ignore_hosts", "tcp_hosts"})
+    chosen = []
+
+    def decide(hook):
+        if hook.name != "next_layer":
+            return
+        (nextlayer,) = hook.args()
+        with contextlib.suppress(exceptions.AddonHalt):
+            segments.next_layer(nextlayer)
+            builtin.next_layer(nextlayer)
+        if nextlayer.layer is not None:
+            chosen.append(type(nextlayer.layer))
+
+    if mode == "transparent":
+        context.server.address = ("192.0.2.9", 80)
+    driver = Driver(tops.get(mode.partition(":")[0], modes.ReverseProxy)(context), decide)
+    driver.feed(events.Start())
+    if mode == "socks5":
+        driver.data(context.client, b"\x05\x01\x00")
+        driver.data(context.client, b"\x05\x01\x00\x01\xc0\x00\x02\x09\x00\x50")
+    for piece in pieces:
+        driver.data(context.client, piece)
+    return chosen
+
+
+@pytest.mark.parametrize("mode", ["socks5", "transparent"])
+@pytest.mark.parametrize("pieces", SPLITS)
+def test_a_request_is_seen_without_connect(opts, mode, pieces):
+    """There is no layer but that of the mode then."""
+    assert chosen_in_mode(opts, mode, *pieces) == [HttpLayer]
+
+
+@pytest.mark.parametrize("mode", ["socks5", "transparent"])
+def test_other_protocols_are_tunnelled_without_connect(opts, mode):
+    assert chosen_in_mode(opts, mode, b"\x00\x01\x02\x03") == [TCPLayer]
+
+
+def test_a_reverse_proxy_speaks_what_its_mode_says(opts):
+    """Be the request odd or not."""
+    odd = b" " + REQUEST
+
+    assert chosen_in_mode(opts, "reverse:http://192.0.2.9", odd) == [HttpLayer]
+    assert chosen_in_mode(opts, "reverse:tcp://192.0.2.9:80", odd) == [TCPLayer]
+    assert chosen_in_mode(opts, "reverse:tcp://192.0.2.9:80", REQUEST) == [TCPLayer]
 
 
 def test_a_decision_of_another_addon_stands(opts):

@@ -244,6 +244,9 @@ class Proxycore:
         """Drop fields for this hop, and the body of an answer to HEAD."""
         if flow.response is None or not flow.live:
             return
+        if flow.response.status_code == 101 and not hopbyhop.is_websocket(flow):
+            flow.kill()  # the core would make a raw tunnel of it, in which nothing is judged
+            return
         hopbyhop.clean_response(flow.response)
         hopbyhop.uncode_for_http10(flow)
         if flow.request.data.method == b"HEAD" and flow.response.raw_content:

@@ -10,7 +10,7 @@ from mitmproxy.tls import ClientHello
 
 from forebay.names import canonical, every_name
 from forebay.proxycore.excluded import LIMIT_BYTES
-from forebay.proxycore.segments import is_request, needs_more
+from forebay.proxycore.segments import LEADING, SPACE, is_request, needs_more
 
 _CLIENT_HELLO = 1
 _SERVER_NAME, _ENCRYPTED_CLIENT_HELLO = 0, 0xFE0D  # RFC 6066 §3, RFC 9849 §5
@@ -18,7 +18,8 @@ _SERVER_NAME, _ENCRYPTED_CLIENT_HELLO = 0, 0xFE0D  # RFC 6066 §3, RFC 9849 §5
 _HEAD_END = re.compile(rb"\n\r?\n")
 _LINE_FOLD = re.compile(rb"\r?\n[ \t]+")
 _LINE_END = re.compile(rb"[\r\n]+")
-_HTTP = re.compile(rb"\sHTTP/[0-9]", re.IGNORECASE)
+_HTTP = re.compile(SPACE + rb"HTTP/[0-9]", re.IGNORECASE)
+_WORDS = re.compile(SPACE + rb"+").split
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,7 @@ def _server_names(body: bytes) -> Iterator[bytes]:
 
 
 def _in_request(data: bytes) -> Names | NeedMore:
-    text = data.lstrip(b"\r\n")
+    text = data.lstrip(LEADING)
     line, ended, _ = text.partition(b"\n")
     if not ended:
         if needs_more(data):
@@ -126,7 +127,7 @@ def _in_request(data: bytes) -> Names | NeedMore:
 
 def _in_head(head: bytes) -> tuple[str, ...]:
     line, *fields = _LINE_END.split(_LINE_FOLD.sub(b" ", head))
-    words = line.split()
+    words = _WORDS(line)
     target = words[1] if len(words) > 1 else b""
     _, absolute, rest = target.partition(b"://")
     if absolute:

@@ -4,8 +4,10 @@ mitmproxy decides on the first TCP segment.  One that ends within the request
 line or within the first three bytes of a ClientHello becomes a raw tunnel: no
 TLS interception, no request, no filter, for a hostile client as for an honest
 slow one.  So does an HTTP request that begins with an empty line (RFC 9112 §2.2 tells
-servers to skip it), whose words are parted by tabs (§3 lets servers take them)
-or whose method is not made of letters or begins with SSH.
+servers to skip it) or white space, whose words are parted by other white space
+(§3 lets servers take it) or whose method is not made of letters or begins with
+SSH.  Lenient servers answer them all, so whatever ends its first line with a
+version of HTTP is taken for HTTP here.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import re
 
 from mitmproxy import exceptions, options
 from mitmproxy.proxy import events, layer
-from mitmproxy.proxy.layers import HttpLayer
+from mitmproxy.proxy.layers import HttpLayer, modes
 from mitmproxy.proxy.layers.http import HTTPMode
 
 from forebay.proxycore import excluded
@@ -26,19 +28,29 @@ METHOD_LIMIT_BYTES = 32
 LINE_LIMIT_BYTES = 16 * 1024
 """Longest request line waited for when only its end can tell what it is."""
 
-_TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_PARTIAL_METHOD = re.compile(_TOKEN)
-_SPACE = rb"[ \t\v\f]"
-# With a NUL in it only what begins with a common method is one: the first message
-# of git has NULs and no end of line.
+LEADING = b"\r\n \t\v\f"
+"""What servers skip before a request line."""
+SPACE = rb"[\t\v\f\r \x1c-\x1f\x85\xa0]"
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+# Markup and JSON often have no end of line: XMPP waits for an answer to its first tag.
+_WORD = rb"(?![<\[{])[!-~]+"
+_PARTIAL_METHOD = re.compile(_WORD)
+# Behind a word that is no method a control character tells a binary protocol: LDAP
+# begins with a digit and a length.  The first message of git has NULs.
 _PARTIAL_LINE = re.compile(
-    rb"(?:" + _TOKEN + _SPACE + rb"[^\r\n\0]*"
-    rb"|(?i:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS)" + _SPACE + rb"[^\r\n]*)\r?"
+    rb"[A-Za-z][A-Za-z_-]{2,}[ \t\v\f\r][^\0\n]*"
+    rb"|" + _WORD + rb"[ \t\v\f\r][^\0-\x08\n\r\x0e-\x1f\x7f]*\r*"
 )
-_REQUEST_LINE = re.compile(
-    _TOKEN + _SPACE + rb"[^\r\n]*" + _SPACE + rb"HTTP/[0-9]\.[0-9]" + _SPACE + rb"*\r?\n",
-    re.IGNORECASE,
-)
+# What begins with a common method is one whatever follows.  So it is behind a byte
+# order mark or one odd byte; two of them are more likely a binary protocol.
+_ODD = rb"(?:\xef\xbb\xbf|[^A-Za-z])?"
+_BEGINNINGS = "|".join(m[:size] for m in _METHODS for size in range(len(m), 0, -1)).encode()
+_PARTIAL_COMMON = re.compile(rb"\xef\xbb?|" + _ODD + rb"(?:" + _BEGINNINGS + rb")?")
+_COMMON = _ODD + rb"(?i:" + "|".join(_METHODS).encode() + rb")"
+_PARTIAL_COMMON_LINE = re.compile(_COMMON + SPACE + rb"[^\n]*")
+_VERSION = re.compile(SPACE + rb"HTTP/[0-9][!-~]*" + SPACE + rb"*\Z", re.IGNORECASE)
+_WITHOUT_VERSION = re.compile(rb"(?i:GET)" + SPACE)  # HTTP/0.9
 
 
 def needs_more(data: bytes) -> bool:
@@ -49,28 +61,33 @@ def needs_more(data: bytes) -> bool:
     """
     if data[:1] == b"\x16":
         return data in (b"\x16", b"\x16\x03")
-    text = data.lstrip(b"\r\n")
+    text = data.lstrip(LEADING)
     if not text:
         return len(data) <= METHOD_LIMIT_BYTES
-    if _PARTIAL_METHOD.fullmatch(text):
+    if _PARTIAL_METHOD.fullmatch(text) or _PARTIAL_COMMON.fullmatch(text):
         return len(text) <= METHOD_LIMIT_BYTES
     # The core takes a word and a space for HTTP only when the line has ended.
-    return _PARTIAL_LINE.fullmatch(text) is not None and len(text) <= LINE_LIMIT_BYTES
+    return _is_partial_line(text) and len(text) <= LINE_LIMIT_BYTES
 
 
 def is_request(data: bytes) -> bool:
-    """Return whether *data* begins with an HTTP/1 request line, empty lines skipped.
+    """Return whether *data* begins with an HTTP/1 request line, leading white space skipped.
 
-    One that is longer than we wait for counts too, and so do empty lines alone
+    One that is longer than we wait for counts too, and so does white space alone
     of that length: whatever comes of them, it must not be a raw tunnel.
 
-    >>> is_request(bytes([13, 10]) + b"M-SEARCH * HTTP/1.1" + bytes([13, 10]))
+    >>> is_request(bytes([13, 10]) + b" M-SEARCH * HTTP/1.1" + bytes([13, 10]))
     True
     """
-    text = data.lstrip(b"\r\n")
-    if not text or _PARTIAL_LINE.fullmatch(text):
-        return not needs_more(data)
-    return _REQUEST_LINE.match(text) is not None
+    text = data.lstrip(LEADING)
+    line, ended, _ = text.partition(b"\n")
+    if not ended:
+        return (not text or _is_partial_line(text)) and not needs_more(data)
+    return bool(_VERSION.search(line) or _WITHOUT_VERSION.match(line))
+
+
+def _is_partial_line(text: bytes) -> bool:
+    return bool(_PARTIAL_LINE.fullmatch(text) or _PARTIAL_COMMON_LINE.fullmatch(text))
 
 
 def next_layer(nextlayer: layer.NextLayer) -> None:
@@ -93,15 +110,22 @@ def next_layer(nextlayer: layer.NextLayer) -> None:
         return
     if needs_more(data):
         raise exceptions.AddonHalt
-    inside_a_tunnel = len(nextlayer.context.layers) > 1
     if (
-        inside_a_tunnel
+        not _mode_decides(nextlayer)
         and not _core_knows(data)
         and is_request(data)
         and not excluded.passes_through(nextlayer)
     ):
-        _skip_empty_lines(nextlayer)
+        _skip_white_space(nextlayer)
         nextlayer.layer = HttpLayer(nextlayer.context, HTTPMode.transparent)
+
+
+def _mode_decides(nextlayer: layer.NextLayer) -> bool:
+    """Return whether the proxy mode alone says what comes next, be it HTTP or not."""
+    top = nextlayer.context.layers[-1:]
+    return bool(top) and isinstance(
+        top[0], modes.HttpProxy | modes.HttpUpstreamProxy | modes.ReverseProxy
+    )
 
 
 def _core_knows(data: bytes) -> bool:
@@ -111,11 +135,11 @@ def _core_knows(data: bytes) -> bool:
     return bool(ended) and b" " in line and letters
 
 
-def _skip_empty_lines(nextlayer: layer.NextLayer) -> None:
-    """Drop leading empty lines, at which mitmproxy's HTTP/1 reader would wait for ever."""
+def _skip_white_space(nextlayer: layer.NextLayer) -> None:
+    """Drop leading white space; at empty lines mitmproxy's HTTP/1 reader would wait for ever."""
     for event in nextlayer.events:
         if isinstance(event, events.DataReceived):
-            event.data = event.data.lstrip(b"\r\n")
+            event.data = event.data.lstrip(LEADING)
             if event.data:
                 return
 
