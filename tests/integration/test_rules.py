@@ -503,8 +503,9 @@ def test_a_list_full_of_mistakes_filters_by_its_good_lines(start_proxy, client_o
     proxy = start_proxy(blocklist_files=listed)
     warnings = [line for line in proxy.output if "malformed" in line]
     assert len(warnings) == 1, proxy.text()
-    # With google-re2 the costly regex costs nothing.
-    count = len(MISTAKES) + (importlib.util.find_spec("re2") is None)
+    # Without google-re2 the costly regex is one more mistake.
+    linear = importlib.util.find_spec("re2") is not None
+    count = len(MISTAKES) + (not linear)
     assert re.search(rf"bad\.txt: left out {count} malformed lines: line 2: ", warnings[0])
     assert len(warnings[0]) < 1_000
 
@@ -518,9 +519,9 @@ def test_a_list_full_of_mistakes_filters_by_its_good_lines(start_proxy, client_o
         assert client.get(origin.url("/ads/x")).status_code == 200
         # A regex that would take for ever where matching backtracks.
         slow = "/" + "z" * 1_000
-        assert client.get(origin.url(slow)).status_code == 403
+        assert client.get(origin.url(slow)).status_code == (403 if linear else 200)
         assert client.get(origin.url(f"{slow}!")).status_code == 200
-        assert origin.targets() == ["/ads/x", f"{slow}!"]
+        assert origin.targets() == ["/ads/x", *([] if linear else [slow]), f"{slow}!"]
 
 
 def test_a_list_in_utf16_blocks_nothing_and_says_so(start_proxy, client_of, tmp_path):
