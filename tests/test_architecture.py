@@ -18,9 +18,9 @@ POLICY_MODULES = {
     "blocklist": "altsvc answer domains expiry expression facts index judge matcher options parse "
     "pattern policies policyfile request resource rule stubs verdict",
     "rewrite": "actions fields match parse patterns rule",
-    "cache": "breaker cache_status combine conditional dates decision directives entry freshness "
-    "headers invalidation key parse ranges references rule shape staleness statuses storable "
-    "structured targeted validation vary",
+    "cache": "breaker cache_status collapse combine conditional dates decision directives entry "
+    "freshness headers invalidation key largebody parse ranges references rule selection shape "
+    "staleness statuses storable structured targeted validation vary",
     "trafficlog": "backlog failure parts record redact",
 }
 """What decides."""
@@ -28,8 +28,9 @@ OTHER_MODULES = {
     ".": "announce outcome regularfile rulefile settings shipped watch",
     "blocklist": "addon asked catalog current download load sources transfer updates",
     "rewrite": "addon load",
-    "cache": "addon answer collector config database disk folder intake judge load lookup notices "
-    "pending plan ram rawdisk rulebook store update variants",
+    "cache": "addon answer background collector config crowd database disk draft filedisk folder "
+    "generation intake inventory judge load lookup notices pending plan purge ram rawdisk rulebook "
+    "store update valuefile variants",
     "trafficlog": "addon clients connection exchange ledger logfile recorder writer",
 }
 """Glue (hooks, options, mitmproxy's objects) and I/O (files, threads, clocks)."""

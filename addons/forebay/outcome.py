@@ -19,6 +19,7 @@ Keys:
               (the conditional fields of our own validation), rule (file and line
               of ``cache.yaml``).
 ``retried``   bool: sent once more after a stale connection.
+``background`` bool: sent by the cache on its own account, to refresh what is stored.
 ``logged``    bool: the record of this attempt is written.
 """
 

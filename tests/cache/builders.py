@@ -13,6 +13,7 @@ from forebay.cache.addon import CacheAddon
 from forebay.cache.disk import DiskStore
 from forebay.cache.entry import Entry
 from forebay.cache.headers import Head
+from forebay.cache.largebody import DIGEST_BYTES, PIECE_BYTES, Body, LargeBody
 from forebay.cache.notices import Notices
 from forebay.proxycore import bodies
 
@@ -47,7 +48,7 @@ def head(**fields: str | list[str]) -> Head:
 def entry(
     *,
     status: int = 200,
-    body: bytes = b"hello",
+    body: Body = b"hello",
     received_at_s: float = NOW,
     said: tuple[tuple[bytes, bytes | None], ...] = (),
     **fields: str | list[str],
@@ -55,6 +56,12 @@ def entry(
     """Return a stored response, fresh for a minute unless *fields* say otherwise."""
     fields = fields or {"cache_control": "max-age=60", "etag": '"a"'}
     return Entry(status, b"OK", head(**fields).fields, received_at_s, received_at_s, said, body)
+
+
+def large(size_bytes: int = 300_000, name: str = f"ab/cd/{'0' * 28}.val") -> LargeBody:
+    """Return a body in a file that is not there."""
+    pieces = -(-size_bytes // PIECE_BYTES)
+    return LargeBody(name, size_bytes, bytes(range(DIGEST_BYTES)) * pieces)
 
 
 def key(number: int = 1) -> bytes:

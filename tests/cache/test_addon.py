@@ -9,6 +9,7 @@ import weakref
 
 import pytest
 from mitmproxy import exceptions, http
+from mitmproxy import flow as mflow
 from mitmproxy.test import taddons
 
 from cache.builders import DEADLINE_S, Clock, Origin, exchange, get, status_field
@@ -567,6 +568,91 @@ class TestHead:
         run(cache, (get(method="HEAD"), origin))
 
         assert notes(run(cache, (get(), Origin())))["result"] == "stale"
+
+
+class TestWaiting:
+    """One request leads and another waits; each with its own flow."""
+
+    def raced(self, cache, *, end, given=None, **fields):
+        """Return the waiting request's flow, None if it goes to the origin, and whether it did."""
+
+        async def run():
+            leader, follower = get(**(given or {})), get(**(given or {}))
+            follower.client_conn = leader.client_conn
+            await cache.request(leader)
+            waiting = asyncio.create_task(cache.request(follower))
+            for _ in range(9):
+                await asyncio.sleep(0)
+            has_waited = not waiting.done()
+            leader.response = Origin(**fields).answer(leader.request)
+            end(leader)
+            for _ in range(9):  # at once, and not when it has waited for too long
+                await asyncio.sleep(0)
+            return has_waited, waiting.done(), follower
+
+        return asyncio.run(run())
+
+    def answered(self, cache):
+        def end(leader):
+            cache.responseheaders(leader)
+            leader.response.raw_content = b"hello"
+            bodies.finish_response(leader)
+            cache.response(leader)
+
+        return end
+
+    def test_what_is_stored_answers_both(self, cache):
+        waited, is_done, flow = self.raced(
+            cache, end=self.answered(cache), cache_control="max-age=60"
+        )
+
+        assert waited and is_done
+        assert status_field(flow) == "forebay; hit; ttl=60; detail=collapsed"
+
+    @pytest.mark.parametrize(
+        "fields", [{"cache_control": "private"}, {"cache_control": "no-store"}]
+    )
+    def test_the_head_of_another_is_enough(self, cache, fields):
+        waited, is_done, flow = self.raced(cache, end=cache.responseheaders, **fields)
+
+        assert waited and is_done and flow.response is None
+
+    def test_the_answer_of_another_addon_is_nobody_elses(self, cache):
+        def end(leader):
+            leader.response = http.Response.make(403)
+            outcome.of(leader)["answer"] = "blocklist"
+            cache.responseheaders(leader)
+
+        waited, is_done, flow = self.raced(cache, end=end)
+
+        assert waited and is_done and flow.response is None
+
+    @pytest.mark.parametrize("how", ["error", "done", "left"])
+    def test_whatever_ends_it_lets_go(self, cache, how):
+        def end(leader):
+            leader.response = None
+            match how:
+                case "error":
+                    leader.error = mflow.Error("server closed connection")
+                    cache.error(leader)
+                case "done":
+                    cache.done()
+                case "left":  # both flows are of one connection
+                    cache.client_disconnected(leader.client_conn)
+
+        waited, is_done, flow = self.raced(cache, end=end)
+
+        assert waited and is_done and flow.response is None
+
+    @pytest.mark.parametrize(
+        "given", [{"cookie": "a=b"}, {"authorization": "x"}, {"method": "POST"}]
+    )
+    def test_some_do_not_wait(self, cache, given):
+        waited, _, flow = self.raced(
+            cache, end=self.answered(cache), given=given, cache_control="max-age=60"
+        )
+
+        assert not waited and flow.response is None
 
 
 class TestRules:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cache.builders import NOW, entry, head
+from cache.builders import NOW, entry, get, head, large
 from forebay.cache import answer
 from forebay.cache.decision import Serve
 from forebay.cache.ranges import Part
@@ -147,3 +147,26 @@ def test_a_hit_by_a_rule_names_it():
     response = answer.from_entry(entry(), Serve(0, 1), NOW, with_body=True, detail="cache.yaml:7")
 
     assert response.headers["cache-status"] == "forebay; hit; ttl=1; detail=cache.yaml:7"
+
+
+@pytest.mark.parametrize(
+    ("method", "shape", "expected"),
+    [
+        ("GET", Shape(), 300_000),
+        ("GET", Shape(206, Part(10, 19, 300_000)), 10),
+        ("HEAD", Shape(), None),
+        ("GET", Shape(304), None),
+    ],
+)
+def test_a_body_in_a_file_is_attached(monkeypatch, method, shape, expected):
+    told = []
+    monkeypatch.setattr(
+        answer.source, "attach", lambda flow, size_bytes, read, **more: told.append(size_bytes)
+    )
+    flow, stored = get(method=method), entry(body=large(300_000), etag='"a"')
+    flow.response = answer.from_entry(stored, Serve(0, 1, shape=shape), NOW, with_body=True)
+
+    answer.feed(flow, stored, shape)
+
+    assert flow.response.raw_content == b""
+    assert told == ([] if expected is None else [expected])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from cache.builders import NOW, entry
+from cache.builders import NOW, entry, large
 from forebay.cache.combine import combined, settled
 from forebay.cache.ranges import Part
 
@@ -66,3 +68,12 @@ def test_a_part_that_is_all_there_is_is_the_whole():
     assert (found.status, found.part) == (200, None)
     assert settled(entry()) == entry()
     assert settled(part(0, b"0123")).part == Part(0, 3, 10)
+
+
+def test_what_is_in_a_file_is_not_put_together():
+    fields = {"etag": '"a"', "cache_control": "max-age=60"}
+    whole = entry(body=large(10), **fields)
+    part = entry(status=206, body=b"cd", content_range="bytes 2-3/10", **fields)
+
+    assert combined(whole, part) is None and combined(part, whole) is None
+    assert combined(replace(whole, body=bytes(10)), part) is not None

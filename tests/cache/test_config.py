@@ -33,7 +33,7 @@ def read(tmp_path):
 
 
 def test_the_defaults(read, tmp_path):
-    assert read() == Config(tmp_path / "home" / "cache", 2**30, 64 * 2**20, 2**20, SetCookie.REFUSE)
+    assert read() == Config(tmp_path / "home" / "cache", 2**30, 64 * 2**20, 2**27, SetCookie.REFUSE)
 
 
 def test_the_options_are_read(read, tmp_path):
@@ -47,6 +47,19 @@ def test_the_options_are_read(read, tmp_path):
 
     assert found == Config(tmp_path / "c", 8 * 2**20, 2**20, 2**20, SetCookie.STRIP)
     assert (tmp_path / "c").stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        pytest.param({"cache_size_bytes": "8g"}, 2**29, id="the default"),
+        pytest.param({"cache_size_bytes": "0"}, 2**20, id="nothing large without a disk"),
+        pytest.param({"cache_size_bytes": "0", "cache_ram_bytes": "1m"}, 2**18, id="little memory"),
+        pytest.param({"cache_size_bytes": "1m"}, 2**20, id="a small disk"),
+    ],
+)
+def test_the_largest_object_fits_its_place(read, options, expected):
+    assert read(**options).max_object_bytes == expected
 
 
 def test_it_can_be_off_or_in_memory_only(read, tmp_path):

@@ -5,13 +5,16 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+from dataclasses import replace
 
 import diskcache
 import pytest
 
 from cache.builders import NOW, key
 from forebay.cache.database import Database
+from forebay.cache.filedisk import FileRow
 from forebay.cache.rawdisk import RefusedRowError
+from forebay.cache.valuefile import DraftFile
 
 LONG = os.urandom(200_000)
 
@@ -136,3 +139,62 @@ def test_keys_of_others_are_not_listed(database, tmp_path):
     assert list(database.stored_keys()) == [key()]
     database.cull(0)
     assert len(database) == 0
+
+
+def put_file(tmp_path, number, size_bytes=300_000):
+    """Return the row of a value file that is there."""
+    row = FileRow(b"record %d" % number, f"ab/{number:02}/{number:028}.val", size_bytes)
+    path = tmp_path / row.name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(bytes(size_bytes))
+    return row
+
+
+def test_a_file_is_counted_with_its_row_and_goes_with_it(database, tmp_path):
+    before, row = database.volume(), put_file(tmp_path, 1)
+    database.write([(key(1), row)])
+
+    assert database.read(key(1)) == row.value
+    assert database.volume() - before >= row.size_bytes
+    assert database.sweep(NOW * 2) == 0
+    database.write([(key(1), b"another")])
+    assert not database.path(row.name).exists() and database.volume() == before
+
+
+def test_a_row_may_be_written_anew_with_its_file(database, tmp_path):
+    row = put_file(tmp_path, 1)
+    database.write([(key(1), row)])
+
+    database.write([(key(1), replace(row, value=b"refreshed"))])
+
+    assert database.read(key(1)) == b"refreshed" and database.path(row.name).exists()
+    database.write([(key(1), None)])
+    assert not database.path(row.name).exists()
+
+
+def test_a_row_whose_file_is_gone_is_not_written(database, tmp_path):
+    row = put_file(tmp_path, 1)
+    database.path(row.name).unlink()
+
+    database.write([(key(1), row)])
+
+    assert database.read(key(1)) is None
+
+
+def test_large_ones_go_one_by_one(database, tmp_path):
+    for number in range(1, 9):
+        database.write([(key(number), put_file(tmp_path, number))])
+
+    gone = database.cull(database.volume() - 400_000)
+
+    assert gone == [key(1), key(2)]
+    assert len(list(tmp_path.rglob("*.val"))) == 6
+
+
+def test_abandoned_drafts_are_swept(database, tmp_path):
+    draft = DraftFile(tmp_path / "drafts")
+    (tmp_path / "drafts" / "left.part").write_bytes(b"x")
+
+    assert database.sweep(NOW) == 1
+    assert list((tmp_path / "drafts").iterdir()) == [draft.path]
+    draft.discard()

@@ -16,6 +16,7 @@ import pytest
 
 from cache.builders import DEADLINE_S, Clock, disk, entry, key
 from forebay.cache import folder as folders
+from forebay.cache.largebody import DamagedBodyError
 from forebay.cache.notices import Notices
 
 LONG = entry(body=os.urandom(300_000))
@@ -406,3 +407,97 @@ class TestFaults:
         (tmp_path / "format").write_text("2\n")
         with started(disk(tmp_path)) as store:
             assert [store.has(key(n)) for n in range(2)] == [True, False]
+
+
+def drafted(store, data=LONG.body):
+    """Return the body that *data* becomes in the store's folder."""
+
+    async def wait():
+        draft = store.draft()
+        draft.feed(data)
+        found = asyncio.get_running_loop().create_future()
+        assert draft.finish(found.set_result)
+        return await asyncio.wait_for(found, DEADLINE_S)
+
+    return asyncio.run(wait())
+
+
+def value_files(folder):
+    return list(folder.glob("objects/??/??/*.val"))
+
+
+class TestLargeBodies:
+    def test_one_is_read_from_its_file_before_and_after_its_row_is_written(self, tmp_path):
+        with started(disk(tmp_path)) as store:
+            record = entry(body=drafted(store))
+            store.put(key(), record)
+            (early,) = read(store, key())
+            assert store.flush(DEADLINE_S)
+        with started(disk(tmp_path)) as store:
+            (late,) = read(store, key())
+
+        assert early == late == record
+        assert [found.body.read(5, 100) for found in (early, late)] == [LONG.body[5:105]] * 2
+
+    @pytest.mark.parametrize("newer", [entry(), None])
+    def test_its_file_goes_with_it(self, tmp_path, newer):
+        """Whether or not its row was written meanwhile."""
+        with started(disk(tmp_path)) as store:
+            for is_flushed in (True, False):
+                store.put(key(), entry(body=drafted(store)))
+                if is_flushed:
+                    assert store.flush(DEADLINE_S)
+                if newer is None:
+                    store.delete(key())
+                else:
+                    store.put(key(), newer)
+                assert store.flush(DEADLINE_S)
+
+        assert value_files(tmp_path) == []
+
+    def test_a_refreshed_record_keeps_its_file(self, tmp_path):
+        with started(disk(tmp_path)) as store:
+            store.put(key(), entry(body=drafted(store)))
+            assert store.flush(DEADLINE_S)
+            (found,) = read(store, key())
+            for _ in range(2):
+                store.put(key(), entry(body=found.body, etag='"a"', x="new"))
+            assert store.flush(DEADLINE_S)
+            (again,) = read(store, key())
+
+        assert again.fields != found.fields and again.body.read(0, 9) == LONG.body[:9]
+
+    def test_what_is_dropped_leaves_no_file(self, tmp_path):
+        with started(disk(tmp_path, queue_records=0)) as store:
+            store.put(key(), entry(body=drafted(store)))
+
+        assert value_files(tmp_path) == []
+
+    def test_a_wrong_byte_drops_it(self, tmp_path):
+        with started(disk(tmp_path)) as store:
+            store.put(key(), entry(body=drafted(store)))
+            assert store.flush(DEADLINE_S)
+            (found,) = read(store, key())
+            (path,) = value_files(tmp_path)
+            path.write_bytes(bytes(len(LONG.body)))
+
+            with pytest.raises(DamagedBodyError):
+                found.body.read(0, 1)
+            assert not store.has(key())
+
+    def test_one_without_its_file_is_a_miss(self, tmp_path):
+        with started(disk(tmp_path)) as store:
+            store.put(key(), entry(body=drafted(store)))
+            assert store.flush(DEADLINE_S)
+            (path,) = value_files(tmp_path)
+            path.unlink()
+
+            assert read(store, key()) == [None]
+            assert not store.has(key())
+
+    def test_there_is_no_draft_after_the_end(self, tmp_path):
+        store = disk(tmp_path)
+        assert store.draft() is None
+        with started(store):
+            assert store.draft() is not None
+        assert store.draft() is None

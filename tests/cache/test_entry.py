@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from hashlib import blake2b
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cache.builders import NOW, entry, head, key
+from cache.builders import NOW, entry, head, key, large
 from forebay.cache.entry import (
     FORMAT,
     DamagedEntryError,
@@ -140,3 +141,21 @@ def accepts(data: bytes) -> bool:
     except DamagedEntryError:
         return False
     return True
+
+
+def test_a_body_in_a_file_is_named_not_held():
+    stored = entry(body=large())
+
+    data = encode(key(), stored)
+
+    assert decode(key(), data) == stored and len(data) < 1000
+
+
+@pytest.mark.parametrize(
+    "change", [{"total_bytes": 3_000_000}, {"digests": b""}, {"total_bytes": 0}]
+)
+def test_a_body_without_its_digests_is_refused(change):
+    data = encode(key(), entry(body=replace(large(), **change)))
+
+    with pytest.raises(DamagedEntryError, match="digest"):
+        decode(key(), data)

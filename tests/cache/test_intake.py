@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from cache.builders import NOW, Origin, entry, get
+from cache.builders import NOW, Origin, entry, get, large
 from forebay.cache.cache_status import Fwd
 from forebay.cache.decision import Forward, Revalidate
 from forebay.cache.headers import Head
 from forebay.cache.intake import Intake
 from forebay.cache.key import primary_key
-from forebay.cache.plan import Plan, note, target_of
+from forebay.cache.plan import Plan, note, notes_of, target_of
 from forebay.cache.ram import RamStore
 from forebay.cache.storable import SetCookie
 from forebay.cache.variants import Found
@@ -22,14 +22,14 @@ def store():
     return RamStore(10**6)
 
 
-def intake(store, set_cookie=SetCookie.REFUSE):
+def intake(store, set_cookie=SetCookie.REFUSE, limit_bytes=100):
     def failed(where, error):
         raise error
 
-    return Intake(store, 100, set_cookie, failed)
+    return Intake(store, limit_bytes, set_cookie, failed)
 
 
-def taken(store, origin, *, set_cookie=SetCookie.REFUSE, stored=None):
+def taken(store, origin, *, set_cookie=SetCookie.REFUSE, stored=None, limit_bytes=100):
     """Return the flow of a response that was taken for a request to ``/``."""
     flow = get()
     target = target_of(flow.request)
@@ -39,7 +39,7 @@ def taken(store, origin, *, set_cookie=SetCookie.REFUSE, stored=None):
     plan = Plan(target, decision, NOW - 1, head, found.key, found)
     note(flow, "miss", "x")
     flow.response = origin.answer(flow.request)
-    intake(store, set_cookie).take(flow, plan, NOW)
+    intake(store, set_cookie, limit_bytes).take(flow, plan, NOW)
     if origin.status != 304:
         flow.response.raw_content = origin.body
     bodies.finish_response(flow)
@@ -94,3 +94,67 @@ def test_a_body_beyond_the_limit_is_given_up(store):
     )
 
     assert kept(store) is None
+
+
+class OnDisk(RamStore):
+    """Memory whose drafts are done at once, or refused when they end."""
+
+    def __init__(self, is_willing=True):
+        super().__init__(10**6)
+        self.records, self.discarded, self.is_willing = {}, [], is_willing
+
+    def draft(self):
+        return self
+
+    def feed(self, data):
+        pass
+
+    def finish(self, done):
+        if self.is_willing:
+            self.promise = done
+        return self.is_willing
+
+    def put(self, key, record):
+        self.records[key] = record
+
+    def discard(self, body):
+        self.discarded.append(body)
+
+
+LONG = bytes(2 * 2**20)
+
+
+@pytest.mark.parametrize("is_willing", [True, False])
+def test_a_long_body_is_stored_when_its_file_is_there(is_willing):
+    store = OnDisk(is_willing)
+
+    flow = taken(store, Origin(cache_control="max-age=60", body=LONG), limit_bytes=len(LONG))
+
+    assert notes_of(flow)["stored"] is is_willing and store.records == {}
+    if is_willing:
+        store.promise(large(len(LONG)))
+        (found,) = store.records.values()
+        assert found.body == large(len(LONG)) and store.discarded == []
+
+
+def test_a_file_for_what_was_changed_meanwhile_is_discarded(monkeypatch):
+    store = OnDisk()
+    monkeypatch.setattr(Intake, "_save", lambda *given: False)
+
+    flow = taken(store, Origin(cache_control="max-age=60", body=LONG), limit_bytes=len(LONG))
+    store.promise(large(len(LONG)))
+
+    assert store.discarded == [large(len(LONG))] and notes_of(flow)["stored"] is False
+
+
+def test_a_304_for_a_body_in_a_file_has_it_sent_from_there(monkeypatch):
+    told = []
+    monkeypatch.setattr(
+        "forebay.proxycore.source.attach",
+        lambda flow, size_bytes, read, *, over_wire: told.append((size_bytes, over_wire)),
+    )
+
+    flow = taken(RamStore(10**6), Origin(status=304, x="1"), stored=entry(body=large(2**21)))
+
+    assert flow.response.status_code == 200 and flow.response.headers["x"] == "1"
+    assert told == [(2**21, True)]

@@ -7,10 +7,12 @@ import asyncio
 import pytest
 from mitmproxy.proxy.mode_specs import ProxyMode
 
-from cache.builders import NOW, entry, get
+from cache.builders import NOW, Clock, entry, get
 from forebay import outcome
 from forebay.cache import variants
 from forebay.cache.cache_status import Fwd
+from forebay.cache.collapse import Release
+from forebay.cache.crowd import Crowd
 from forebay.cache.decision import Forward
 from forebay.cache.key import primary_key
 from forebay.cache.lookup import begin, look_up, stand_in_for_origin
@@ -218,6 +220,113 @@ def test_an_unsafe_request_is_planned_without_the_store(fields, trusted):
 
     assert not plan.may_look_up and plan.is_trusted is trusted
     assert plan.decision == Forward(Fwd.METHOD, "method")
+
+
+def test_what_another_request_has_brought_is_told_as_such(store):
+    """It led, was stored, and answers the one that waited, at the time it is then."""
+
+    async def run():
+        clock = Clock()
+        crowd = Crowd(clock)
+        leader, follower = get("/x"), get("/x")
+        assert await look_up(leader, store, NOW, crowd=crowd) is not None
+        waiting = asyncio.create_task(look_up(follower, store, NOW, crowd=crowd))
+        while not crowd.flights.waiting:
+            await asyncio.sleep(0)
+        clock.now_s += 3
+        variants.save(store, primary_key(target_of(leader.request)), None, entry())
+        crowd.end(leader, Release.AGAIN)
+        assert await waiting is None
+        return follower
+
+    flow = asyncio.run(run())
+
+    assert flow.response.headers["cache-status"] == "forebay; hit; ttl=57; detail=collapsed"
+    assert outcome.of(flow)["cache"]["reason"] == "collapsed"
+
+
+def test_one_that_has_waited_in_vain_asks_itself(store):
+    """At most twice; its request is as old as its sending."""
+
+    async def run():
+        clock = Clock()
+        crowd = Crowd(clock)
+        leaders = [get("/x")]
+        await look_up(leaders[0], store, NOW, crowd=crowd)
+        waiting = asyncio.create_task(look_up(get("/x"), store, NOW, crowd=crowd))
+        for _ in range(2):
+            while not crowd.flights.waiting:
+                await asyncio.sleep(0)
+            clock.now_s += 1
+            leader = leaders[-1]
+            leaders.append(get("/x"))
+            crowd.end(leader, Release.AGAIN)
+            await look_up(leaders[-1], store, NOW, crowd=crowd)
+        return await waiting, crowd.flights.waiting
+
+    plan, still_waiting = asyncio.run(run())
+
+    assert plan.requested_at_s == NOW + 2 and still_waiting == 0
+    assert plan.decision == Forward(Fwd.URI_MISS, "not stored")
+
+
+def test_variants_that_are_known_are_fetched_side_by_side(store):
+    async def run():
+        german = get("/x", accept_language="de")
+        key = primary_key(target_of(german.request))
+        said = ((b"accept-language", b"fr"),)
+        variants.save(store, key, None, entry(said=said, cache_control="max-age=60"))
+        crowd = Crowd(Clock())
+        plans = [
+            await look_up(flow, store, NOW, crowd=crowd)
+            for flow in (german, get("/x", accept_language="en"))
+        ]
+        return plans, len(crowd.flights)
+
+    plans, leading = asyncio.run(run())
+
+    assert leading == 2 and all(plan.names == (b"accept-language",) for plan in plans)
+
+
+class Refreshes:
+    """Notes what is to be refreshed."""
+
+    def __init__(self, *, may=True) -> None:
+        self.may = may
+        self.started = []
+
+    def may_refresh(self, flow, key):
+        return self.may
+
+    def start(self, flow, key):
+        self.started.append((flow.request.path, key))
+
+
+@pytest.mark.parametrize(
+    ("fields", "may", "age_s", "result"),
+    [
+        ({}, True, 20, "stale-while-revalidate"),
+        ({}, True, 5, "fresh"),
+        ({}, True, 99, "stale"),
+        ({}, False, 20, "stale"),
+        ({"method": "HEAD"}, True, 20, "stale"),
+        ({"cache_control": "max-age=60"}, True, 20, "stale"),
+    ],
+)
+def test_a_stale_response_may_answer_and_be_refreshed_afterwards(store, fields, may, age_s, result):
+    key = primary_key(target_of(get("/swr").request))
+    control = "max-age=10, stale-while-revalidate=60"
+    variants.save(store, key, None, entry(cache_control=control, etag='"a"'))
+    flow, refreshes = get("/swr", **fields), Refreshes(may=may)
+
+    asyncio.run(look_up(flow, store, NOW + age_s, background=refreshes))
+
+    assert outcome.of(flow)["cache"]["reason"] == result
+    is_refreshed = result == "stale-while-revalidate"
+    assert refreshes.started == ([("/swr", key)] if is_refreshed else [])
+    if is_refreshed:
+        status = "forebay; hit; ttl=-10; detail=stale-while-revalidate"
+        assert flow.response.headers["cache-status"] == status
 
 
 class TestOriginGone:

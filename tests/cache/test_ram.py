@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from cache.builders import entry, key
+from cache.builders import entry, key, large
 from forebay.cache.entry import VaryIndex
 from forebay.cache.ram import RamStore, cost_bytes
 
@@ -71,7 +71,7 @@ MEASURE = """
 import resource, sys
 from forebay.cache.entry import decode, encode
 from forebay.cache.ram import RamStore
-from cache.builders import entry, key
+from cache.builders import entry, key, large
 store = RamStore(8 * 2**20)
 def resident():
     with open("/proc/self/statm") as file:
@@ -100,3 +100,14 @@ def test_the_limit_bounds_the_memory_that_is_really_taken():
     assert filling < 1.3 * 8 * 2**20
     assert full < 2**20
     assert count > 1_000
+
+
+def test_a_body_in_a_file_is_not_kept_here():
+    """Nor is what it takes the place of."""
+    store = RamStore(10**6)
+    store.put(key(), entry())
+
+    store.put(key(), entry(body=large()))
+
+    assert store.peek(key()) is None and store.size_bytes == 0 and store.draft() is None
+    assert cost_bytes(entry(body=large(2**30))) < 100_000

@@ -70,3 +70,25 @@ def test_memory_alone_will_do():
     assert asyncio.run(tiered.get(key(1))) == entry()
     assert asyncio.run(tiered.get(key(2))) is None
     tiered.close(DEADLINE_S)
+
+
+@pytest.mark.parametrize("can_feed", [True, False])
+def test_large_bodies_come_from_the_disk_where_they_can_be_sent(tmp_path, can_feed):
+    async def write(store):
+        draft = store.disk.draft()
+        draft.feed(b"large")
+        found = asyncio.get_running_loop().create_future()
+        draft.finish(found.set_result)
+        return await found
+
+    store = TieredStore(RamStore(100_000), disk(tmp_path), lambda: can_feed)
+    store.start(DEADLINE_S)
+    assert (store.draft() is not None) is can_feed
+    record = entry(body=asyncio.run(write(store)))
+    store.put(key(), record)
+
+    assert asyncio.run(store.get(key())) == (record if can_feed else None)
+    assert store.peek(key()) is None
+    store.delete(key())
+    store.close(DEADLINE_S)
+    assert not list(tmp_path.rglob("*.val"))

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
+from cache.builders import entry
+from cache.folders import of
+from cache.folders import written as cached
+from forebay.cache.entry import VaryIndex
+from forebay.cache.selection import of_url
 from forebay.cli import check
 
 OWN = """\
@@ -135,3 +141,76 @@ def test_a_wrong_type_lists_the_right_ones(run, capsys):
 
     assert stopped.value.code == 2
     assert "'subdocument'" in capsys.readouterr().err
+
+
+class TestCache:
+    URL = "https://good.example/x"
+
+    @pytest.fixture
+    def folder(self, tmp_path):
+        return tmp_path / "home" / "cache"
+
+    @staticmethod
+    def last(out: str) -> str:
+        return out.splitlines()[-1]
+
+    def test_without_a_cache_it_has_no_say(self, run, folder):
+        folder.mkdir()
+        status, out, err = run(self.URL)
+        assert (status, err) == (0, "") and "cache:" not in out
+        assert json.loads(run(self.URL, "--json")[1])["cache"] is None
+
+    def test_a_stored_response_is_told_beside_a_running_proxy(self, run, folder):
+        fresh = of(self.URL, received_at_s=time.time(), cache_control="max-age=6000")
+        with cached(folder, fresh):
+            status, out, err = run(self.URL)
+            assert (status, err) == (0, "")
+            assert self.last(out).startswith("cache: stored, fresh for 59")
+            assert self.last(out).endswith(", status 200, 5 bytes")
+            found = json.loads(run(self.URL, "--json")[1])["cache"]
+            assert (found["stored"], found["fresh"], found["status"]) == (True, True, 200)
+            assert 5900 < found["ttl_s"] <= 6000
+
+    def test_a_stale_one_is_told(self, run, folder):
+        with cached(folder, of(self.URL)):
+            assert self.last(run(self.URL)[1]).startswith("cache: stored, stale for ")
+
+    def test_one_that_is_not_stored_is_told(self, run, folder):
+        with cached(folder, of(self.URL)):
+            assert self.last(run("https://good.example/y")[1]) == "cache: not stored"
+            assert json.loads(run("https://good.example/y", "--json")[1])["cache"] == {
+                "stored": False
+            }
+
+    def test_variants_are_told(self, run, folder):
+        index = VaryIndex(((b"accept", b"x-a"), (b"accept",)), 5.0)
+        with cached(folder, {of_url(self.URL).key: index}):
+            line = self.last(run(self.URL)[1])
+        assert line == "cache: stored, in variants by accept, x-a"
+
+    def test_rules_that_split_the_key_are_told(self, run, folder):
+        (run.rules / "cache.yaml").write_text("rules: [{key: {fields: Accept}}]", encoding="utf-8")
+        with cached(folder, of(self.URL)):
+            line = self.last(run(self.URL)[1])
+        assert line == "cache: not known, as a rule keys it by fields of the request"
+
+    def test_another_folder_can_be_named(self, run, tmp_path):
+        with cached(tmp_path / "other", of(self.URL)):
+            out = run(self.URL, "--cache-dir", str(tmp_path / "other"))[1]
+        assert self.last(out).startswith("cache: stored")
+
+    def test_other_methods_and_schemes_are_never_stored(self, run, folder):
+        with cached(folder, of(self.URL)):
+            assert "cache:" not in run(self.URL, "--method", "POST")[1]
+            assert run("wss://good.example/x")[::2] == (0, "")
+
+    def test_a_damaged_cache_does_not_hide_the_verdict(self, run, folder):
+        with cached(folder, {of_url(self.URL).key: entry()}):
+            pass
+        (folder / "objects" / "cache.db").write_bytes(b"x" * 9000)
+
+        status, out, err = run("https://ads.example/")
+
+        assert status == 1 and out.startswith("blocked:")
+        assert err.startswith("forebay check: cache: expected a sound database in")
+        assert err.count("\n") == 1

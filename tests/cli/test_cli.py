@@ -21,7 +21,7 @@ def test_version_and_help_are_printed(capsys):
         ([], "usage: forebay proxy"),
         (
             ["frobnicate"],
-            "forebay: expected proxy, init, check, lists or --version, found 'frobnicate'",
+            "forebay: expected proxy, init, check, lists, cache or --version, found 'frobnicate'",
         ),
     ],
 )
@@ -35,3 +35,5 @@ def test_commands_are_dispatched(tmp_path, capsys):
     assert "rewrite.yaml: written" in capsys.readouterr().out
     assert cli.main(["lists", "--home", str(tmp_path)]) == 0
     assert "easylist" in capsys.readouterr().out
+    assert cli.main(["cache", "ls", "--home", str(tmp_path)]) == 1
+    assert "expected a cache in" in capsys.readouterr().err

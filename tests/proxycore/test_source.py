@@ -228,6 +228,23 @@ def test_another_addon_may_answer_otherwise(opts, hook, what):
 
 
 @pytest.mark.usefixtures("patched")
+@pytest.mark.parametrize("over_wire", [True, False])
+def test_what_the_core_has_read_of_a_response_made_ours_is_thrown_away(over_wire):
+    """Without the word the other body counts, as another addon's."""
+    flow = tflow.tflow(resp=True)
+
+    async def read(offset, limit):
+        return b""
+
+    source.attach(flow, 5, read, over_wire=over_wire)
+    assert flow.response.raw_content == (b"" if over_wire else None)
+    flow.response.data.content = b"of the origin"
+
+    assert (source._taken(flow) is not None) is over_wire
+    assert flow.response.raw_content == (None if over_wire else b"of the origin")
+
+
+@pytest.mark.usefixtures("patched")
 def test_a_source_that_is_never_sent_is_closed():
     """When it is replaced, given up, or its flow forgotten."""
     closed = []

@@ -105,6 +105,15 @@ def test_who_of_us_answered(who):
     assert found["forebay.server.connection.id"] is None
 
 
+def test_a_request_on_our_own_account_says_so():
+    """Others leave it out."""
+    flow = exchange()
+
+    assert written(flow)["forebay.background"] is None
+    outcome.of(flow)["background"] = True
+    assert written(flow)["forebay.background"] is True
+
+
 def test_nobody_knows_who_else_answered():
     """Another script, no server being connected; and a server replay says so."""
     flow = exchange()

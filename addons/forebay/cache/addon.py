@@ -15,17 +15,20 @@ import time
 import weakref
 from collections.abc import Callable
 
-from mitmproxy import http
+from mitmproxy import connection, http
 from mitmproxy.addonmanager import Loader
 
 from forebay import outcome, settings
 from forebay.cache import config
+from forebay.cache.background import Background
+from forebay.cache.collapse import Release
+from forebay.cache.crowd import Crowd
 from forebay.cache.disk import DiskStore
 from forebay.cache.intake import Intake
 from forebay.cache.invalidation import is_unsafe
 from forebay.cache.lookup import begin, look_up, stand_in_for_origin
 from forebay.cache.notices import Notices
-from forebay.cache.plan import Plan, remove_conditions
+from forebay.cache.plan import Plan, notes_of, remove_conditions
 from forebay.cache.ram import RamStore
 from forebay.cache.rulebook import OPTIONS as RULE_OPTIONS
 from forebay.cache.rulebook import Rulebook
@@ -57,6 +60,8 @@ class CacheAddon:
         self._plans: weakref.WeakKeyDictionary[http.HTTPFlow, tuple[Plan, Intake]] = (
             weakref.WeakKeyDictionary()
         )
+        self._crowd = Crowd(clock)
+        self._background = Background(self._failed)
         self._running = False
 
     def load(self, loader: Loader) -> None:
@@ -109,6 +114,8 @@ class CacheAddon:
     def done(self) -> None:
         """Write what waits and let go; may come twice."""
         self._rulebook.stop()
+        self._crowd.clear()
+        self._background.stop()
         store, self._store, self._intake = self._store, None, None
         if store is not None:
             store.close(_CLOSE_DEADLINE_S)
@@ -120,10 +127,12 @@ class CacheAddon:
     async def request(self, flow: http.HTTPFlow) -> None:
         """Answer from the store, or make the request conditional."""
         intake, options = self._intake, self._config
+        is_refresh = self._mark(flow)
         if intake is None or options is None:
             return
         if flow.response is not None or flow.error is not None or not flow.live:
             return
+        self._crowd.end(flow, Release.AGAIN)  # of an attempt before this one
         try:
             plan = await look_up(
                 flow,
@@ -131,8 +140,11 @@ class CacheAddon:
                 self._clock(),
                 rules=self._rulebook.rules,
                 targeted=options.targeted,
+                crowd=None if is_refresh else self._crowd,
+                background=None if is_refresh else self._background,
             )
         except Exception as error:
+            self._crowd.end(flow, Release.ALONE)
             self._failed("request", error)
         else:
             if plan is not None:
@@ -151,7 +163,11 @@ class CacheAddon:
             # A body at this point means that another addon answered after us.
             if flow.response.raw_content is None and not outcome.answered_by(flow):
                 intake.take(flow, plan, self._clock())
+                self._crowd.head(flow, plan, intake.set_cookie)
+            else:
+                self._crowd.end(flow, Release.ALONE)
         except Exception as error:
+            self._crowd.end(flow, Release.ALONE)
             self._failed("responseheaders", error)
 
     def _late(self, flow: http.HTTPFlow) -> tuple[Plan, Intake] | None:
@@ -174,17 +190,35 @@ class CacheAddon:
             intake.finish(flow, plan)
         except Exception as error:
             self._failed("response", error)
+        finally:
+            is_stored = notes_of(flow).get("stored")
+            self._crowd.end(flow, Release.AGAIN if is_stored else Release.ALONE)
 
     def error(self, flow: http.HTTPFlow) -> None:
         """Answer from the store where the origin did not, or forget the plan of the flow."""
+        is_refresh = self._mark(flow)
+        self._crowd.end(flow, Release.AGAIN)
         planned = self._plans.pop(flow, None)
         if planned is None:
             return
         try:
             remove_conditions(flow.request, planned[0])
+            if is_refresh:
+                return  # nobody waits for an answer
             stand_in_for_origin(flow, planned[0], self._clock(), self._answer)
         except Exception as error:
             self._failed("error", error)
+
+    def client_disconnected(self, client: connection.Client) -> None:
+        """Let its requests wait no more."""
+        self._crowd.left(client)
+
+    def _mark(self, flow: http.HTTPFlow) -> bool:
+        """Say in the outcome of a refresh of ours that it is one; return whether it is."""
+        if flow.is_replay is None or not self._background.has(flow):
+            return False
+        outcome.of(flow)["background"] = True
+        return True
 
     def _failed(self, where: str, error: Exception) -> None:
         self._notices.warn(

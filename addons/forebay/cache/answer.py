@@ -11,8 +11,10 @@ from forebay.cache.conditional import fields_of_304
 from forebay.cache.decision import Serve
 from forebay.cache.entry import Entry
 from forebay.cache.headers import Fields, without
+from forebay.cache.largebody import Body, LargeBody
 from forebay.cache.ranges import Part
 from forebay.cache.shape import Shape
+from forebay.proxycore import source
 
 _STATUS = b"Cache-Status"
 _WITHOUT_LENGTH = frozenset({204})  # RFC 9110 §8.6
@@ -26,7 +28,7 @@ class Formed:
     status: int
     reason: bytes
     fields: Fields
-    body: bytes
+    body: Body
 
 
 def formed(entry: Entry, shape: Shape) -> Formed:
@@ -72,11 +74,25 @@ def _response(
         form.status,
         form.reason,
         http.Headers(fields),
-        form.body if with_body else b"",
+        form.body if with_body and isinstance(form.body, bytes) else b"",
         None,
         now_s,
         now_s,
     )
+
+
+def feed(flow: http.HTTPFlow, entry: Entry, shape: Shape, *, over_wire: bool = False) -> None:
+    """Have the body of the flow's response, made of *entry*, sent from its file, if it has one.
+
+    Args:
+        flow: one that has just got that response.
+        entry: the stored response, its file open.
+        shape: the form in which it answers.
+        over_wire: whether it takes the place of the origin's.
+    """
+    body = formed(entry, shape).body
+    if isinstance(body, LargeBody) and flow.request.data.method == b"GET":
+        source.attach(flow, len(body), source.in_thread(body.read), over_wire=over_wire)
 
 
 def framed(fields: Fields, status: int, body_bytes: int) -> Fields:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from forebay.cache.entry import Entry
 from forebay.cache.headers import Head
+from forebay.cache.largebody import LargeBody
 from forebay.cache.ranges import Part, fields_of, fields_of_whole, joined, strong_tag
 from forebay.cache.validation import merge
 
@@ -14,11 +15,14 @@ def combined(stored: Entry, new: Entry) -> Entry | None:
     """Return what *stored*, whole or a part, becomes with *new*, a later part.
 
     None when they do not provably belong together: without the same strong
-    ETag, with another length of the whole, or with a gap between them.
+    ETag, with another length of the whole, or with a gap between them; and when
+    one is too long for memory.
     """
     tag = strong_tag(Head(new.fields))
     one, two = _part(stored), new.part
     if tag is None or one is None or two is None or tag != strong_tag(Head(stored.fields)):
+        return None
+    if isinstance(stored.body, LargeBody) or isinstance(new.body, LargeBody):
         return None
     found = joined(one, stored.body, two, new.body)
     if found is None:

@@ -10,6 +10,7 @@ from mitmproxy import ctx
 from mitmproxy.addonmanager import Loader
 
 from forebay import settings
+from forebay.cache.collector import KEPT_BYTES
 from forebay.cache.folder import refuse_newer
 from forebay.cache.storable import SetCookie
 from forebay.cache.targeted import Targeted
@@ -60,9 +61,9 @@ def declare(loader: Loader) -> None:
     loader.add_option(
         "cache_max_object_bytes",
         str,
-        "1m",
+        "512m",
         "Largest body that is stored; larger ones pass through, as do those above an eighth "
-        "of the cache.",
+        "of the cache.  What is longer than 1 MB is kept on disk only.",
     )
     loader.add_option(
         "cache_set_cookie",
@@ -100,11 +101,15 @@ def read() -> Config | None:
     max_object_bytes = settings.size_bytes("cache_max_object_bytes")
     if not ctx.options.cache:
         return None
+    folder = _folder() if size_bytes else None
+    in_memory_bytes = min(ram_bytes // 4, KEPT_BYTES)
     return Config(
-        folder=_folder() if size_bytes else None,
+        folder=folder,
         size_bytes=size_bytes,
         ram_bytes=ram_bytes,
-        max_object_bytes=min(max_object_bytes, max(size_bytes // 8, ram_bytes // 4)),
+        max_object_bytes=min(
+            max_object_bytes, max(in_memory_bytes, size_bytes // 8 if folder else 0)
+        ),
         set_cookie=set_cookie,
         targeted=targeted,
     )

@@ -17,9 +17,11 @@ from pathlib import Path
 import diskcache
 from diskcache.core import DBNAME, METADATA
 
+from forebay.cache.filedisk import FileDisk, FileRow
 from forebay.cache.folder import create_private
 from forebay.cache.key import KEY_BYTES
-from forebay.cache.rawdisk import RawDisk
+from forebay.cache.rawdisk import RefusedRowError
+from forebay.cache.valuefile import DRAFTS, sweep_drafts
 
 _LOCK_TIMEOUT_S = 0.25
 _FILE_BYTES = 128 * 1024
@@ -55,7 +57,7 @@ class Database(diskcache.Cache):  # type: ignore[misc]
         path = objects / DBNAME
         create_private(path)
         _inspect(path)
-        super().__init__(str(objects), timeout=_LOCK_TIMEOUT_S, disk=RawDisk, **_PINNED)
+        super().__init__(str(objects), timeout=_LOCK_TIMEOUT_S, disk=FileDisk, **_PINNED)
         self._objects = objects
         self._identity = _identity(path)
 
@@ -82,16 +84,26 @@ class Database(diskcache.Cache):  # type: ignore[misc]
         found: bytes | None = self.get(key)
         return found
 
-    def write(self, changes: list[tuple[bytes, bytes | None]]) -> None:
-        """Store each value, or delete where it is None, all or nothing.
+    def path(self, name: str) -> Path:
+        """Return the path of a value file.
+
+        Raises:
+            RefusedRowError: when *name* is none of ours.
+        """
+        path: Path = self.disk.path(name)
+        return path
+
+    def write(self, changes: list[tuple[bytes, bytes | FileRow | None]]) -> None:
+        """Store each value, or delete where it is None or its file is gone, all or nothing.
 
         Raises:
             diskcache.Timeout, sqlite3.Error, OSError: when the disk fails.
         """
+        self.disk.kept.update(value.name for _, value in changes if isinstance(value, FileRow))
         try:
             with self.transact():
                 for key, value in changes:
-                    if value is None:
+                    if value is None or (isinstance(value, FileRow) and not self._has_file(value)):
                         self.delete(key)
                     else:
                         self.set(key, value)
@@ -102,6 +114,13 @@ class Database(diskcache.Cache):  # type: ignore[misc]
             raise
         finally:
             self.disk.written.clear()
+            self.disk.kept.clear()
+
+    def _has_file(self, row: FileRow) -> bool:
+        try:
+            return self.path(row.name).stat().st_size == row.size_bytes
+        except (OSError, RefusedRowError):
+            return False
 
     def cull(self, limit_bytes: int) -> list[bytes]:
         """Delete what was stored longest ago until the volume is within *limit_bytes*.
@@ -120,10 +139,13 @@ class Database(diskcache.Cache):  # type: ignore[misc]
         while volume > limit_bytes:
             with self._transact() as (sql, cleanup):
                 rows = sql(
-                    "SELECT rowid, key, filename FROM Cache ORDER BY store_time LIMIT ?",
+                    "SELECT rowid, key, filename, size FROM Cache ORDER BY store_time LIMIT ?",
                     (_CULL_ROWS,),
                 ).fetchall()
-                for rowid, key, filename in rows:
+                for rowid, key, filename, size in rows:
+                    if volume <= limit_bytes:
+                        break  # large ones have made room by themselves
+                    volume -= size
                     sql("DELETE FROM Cache WHERE rowid = ?", (rowid,))
                     cleanup(filename)
                     gone.append(key)
@@ -133,12 +155,13 @@ class Database(diskcache.Cache):  # type: ignore[misc]
         return gone
 
     def sweep(self, now_s: float) -> int:
-        """Remove value files that no row knows, as a killed process leaves them; return how many.
+        """Remove files that no row knows, as a killed process leaves them; return how many.
 
-        Young ones stay: another process may be about to commit their rows.
+        Young value files stay: another process may be about to commit their
+        rows.  So do drafts that are being written.
         """
+        swept = sweep_drafts(self._objects / DRAFTS, now_s)
         known = {name for (name,) in self._sql("SELECT filename FROM Cache")}
-        swept = 0
         for path in self._objects.glob("??/??/*.val"):
             name = str(path.relative_to(self._objects))
             with contextlib.suppress(OSError):

@@ -7,8 +7,9 @@ directives allows:
   with an argument, or in a member that breaks the grammar.
 * What permits (``public``, ``must-revalidate`` for §3.5 …) counts only when it
   is spelled as the RFC does.
-* A number of seconds that is quoted, negative, decimal, no number, or given
-  twice with different values is 0: the response is stale (§4.2.1).
+* A number of seconds may be a token or a quoted string.  One that is negative,
+  decimal, no number, or given twice with different values is 0: the response
+  is stale (§4.2.1).
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ _MEMBER = re.compile(
     re.DOTALL,
 )
 _WORD = re.compile(_TOKEN)
+_PAIR = re.compile(r"\\(.)", re.DOTALL)
 _INVALID = '"'
 """An argument that stands for every one that cannot be read; no valid one equals it."""
 _MEMORABLE_BYTES = 256
@@ -71,8 +73,8 @@ def parse(value: bytes) -> Directives:
     1
     >>> parse(b"max-age=300,  No-Store").has("no-store")
     True
-    >>> parse(b"max-age = 300").seconds("max-age")
-    0
+    >>> parse(b'max-age="300"').seconds("max-age"), parse(b"max-age = 300").seconds("max-age")
+    (300, 0)
     """
     # Few values make up most traffic, and a long one must not stay in memory.
     return _remembered(value) if len(value) <= _MEMORABLE_BYTES else _parse(value)
@@ -98,6 +100,8 @@ NONE = Directives({})
 
 
 def _seconds(argument: str) -> int:
+    if len(argument) > 1 and argument.startswith('"'):  # closed, or it would be _INVALID
+        argument = _PAIR.sub(r"\1", argument[1:-1])  # RFC 9110 §5.6.4
     # isascii, since isdigit alone lets superscripts through
     if not (argument.isascii() and argument.isdigit()):
         return 0

@@ -16,6 +16,8 @@ import contextlib
 import sqlite3
 import threading
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -24,10 +26,14 @@ import diskcache
 from forebay.cache import folder as folders
 from forebay.cache.breaker import Breaker
 from forebay.cache.database import Database
-from forebay.cache.entry import DamagedEntryError, Record, decode, encode
+from forebay.cache.draft import Draft, Drafts
+from forebay.cache.entry import DamagedEntryError, Entry, Record, decode, encode
+from forebay.cache.filedisk import FileRow
+from forebay.cache.largebody import DamagedBodyError, LargeBody
 from forebay.cache.notices import Notices
 from forebay.cache.pending import Change, Pending
 from forebay.cache.rawdisk import RefusedRowError
+from forebay.cache.valuefile import OpenFile
 
 _READ_DEADLINE_S = 0.5
 _BATCH_RECORDS = 64
@@ -62,6 +68,9 @@ class DiskStore:
         self._clock = clock
         self._notices = notices
         self.dropped = 0
+        self._drafts = Drafts(
+            folder / "objects", limit_bytes=limit_bytes, clock=clock, notices=notices
+        )
 
         self._changed = threading.Condition()  # guards what follows
         self._pending = Pending(limit_records=queue_records, limit_bytes=queue_bytes)
@@ -103,8 +112,9 @@ class DiskStore:
 
     async def get(self, key: bytes) -> Record | None:
         """Return the record of *key*, or None when there is no intact one, or not soon."""
-        if key in self._pending:
-            return self._pending.get(key)
+        waiting = self._pending.get(key)
+        if key in self._pending and _large(waiting) is None:
+            return waiting
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Record | None] = loop.create_future()
 
@@ -129,15 +139,28 @@ class DiskStore:
     def put(self, key: bytes, record: Record) -> None:
         """Have *record* written soon, or drop it."""
         with self._changed:
+            self._abandon(key, record)
             if self._is_closing or self._is_off() or not self._pending.offer(key, record):
                 self._drop(key)
+                self._abandon_file(record)
             self._changed.notify_all()
 
     def delete(self, key: bytes) -> None:
         """Have *key* deleted; nobody finds it from now on."""
         with self._changed:
+            self._abandon(key, None)
             self._delete(key)
             self._changed.notify_all()
+
+    def draft(self) -> Draft | None:
+        """Return what writes a large body while it passes, or None when it could not be kept."""
+        if self._is_closing or self._is_damaged or self._is_off() or self._database is None:
+            return None
+        return self._drafts.begin()
+
+    def discard(self, body: LargeBody) -> None:
+        """Have the file of a large body removed that no record names."""
+        self._drafts.discard(body)
 
     def flush(self, deadline_s: float) -> bool:
         """Wait until all is written, at most *deadline_s* seconds; return whether it is."""
@@ -146,6 +169,7 @@ class DiskStore:
 
     def close(self, deadline_s: float) -> None:
         """Write what waits, for at most *deadline_s* seconds, and let go; may come twice."""
+        self._drafts.close(deadline_s)
         with self._changed:
             self._is_closing = True
             self._changed.notify_all()
@@ -164,6 +188,25 @@ class DiskStore:
         # A write that is under way may be about to store the key.
         if _fingerprint(key) in self._stored or key in self._writing:
             self._pending.delete(key)
+
+    def _abandon(self, key: bytes, record: Record | None) -> None:
+        """Have the file of what waits for *key* removed, unless *record* has it or it is written.
+
+        One that is being written has a row soon, which takes its file along.
+        """
+        before, body = self._pending.get(key), _large(self._pending.get(key))
+        kept = _large(record)
+        if (
+            body is not None
+            and self._writing.get(key) is not before
+            and (kept is None or kept.name != body.name)
+        ):
+            self._drafts.discard(body)
+
+    def _abandon_file(self, record: Record | None) -> None:
+        body = _large(record)
+        if body is not None:
+            self._drafts.discard(body)
 
     def _is_off(self) -> bool:
         """Return whether nothing is to be written."""
@@ -207,7 +250,7 @@ class DiskStore:
         try:
             database.write(
                 [
-                    (key, None if change is None else encode(key, change))
+                    (key, None if change is None else _row(key, change))
                     for key, change in self._writing.items()
                 ]
             )
@@ -220,6 +263,7 @@ class DiskStore:
                 for key, change in self._writing.items():
                     if change is not None and self._pending.get(key) is change:
                         self._drop(key)
+                        self._abandon_file(change)
             raise
         with self._changed:
             for key, change in self._writing.items():
@@ -282,16 +326,34 @@ class DiskStore:
         if database is None:
             return None
         try:
-            data = database.read(key)
+            record = self._pending.get(key)  # with its body in a file
+            if record is None:
+                data = database.read(key)
+                record = None if data is None else decode(key, data)
             with self._changed:
                 self._read_breaker.succeeded()
-            return None if data is None else decode(key, data)
-        except (DamagedEntryError, RefusedRowError) as error:
+            return self._with_file(database, key, record)
+        except FileNotFoundError:
+            self.delete(key)  # another process has removed the value file with its row
+        except (DamagedBodyError, DamagedEntryError, RefusedRowError) as error:
             self._notices.warn("entry", f"an entry on disk is dropped: {error}")
             self.delete(key)
         except Exception as error:
             self._failed(error)
         return None
+
+    def _with_file(self, database: Database, key: bytes, record: Record | None) -> Record | None:
+        """Return *record* with its body's file, if it has one, opened."""
+        body = _large(record)
+        if body is None:
+            return record
+        assert isinstance(record, Entry)
+        file = OpenFile(database.path(body.name), body.total_bytes, partial(self._rotten, key))
+        return replace(record, body=replace(body, file=file))
+
+    def _rotten(self, key: bytes) -> None:
+        self._notices.warn("entry", "an entry on disk is dropped: its value file was changed")
+        self.delete(key)
 
     def _failed(self, error: Exception) -> None:
         with self._changed:
@@ -309,6 +371,16 @@ class DiskStore:
             f"disk {type(error).__name__}",
             f"{self._folder} fails, caching in memory: {text or type(error).__name__}",
         )
+
+
+def _large(record: Record | None) -> LargeBody | None:
+    body = record.body if isinstance(record, Entry) else None
+    return body if isinstance(body, LargeBody) else None
+
+
+def _row(key: bytes, record: Record) -> bytes | FileRow:
+    body, value = _large(record), encode(key, record)
+    return value if body is None else FileRow(value, body.name, body.total_bytes)
 
 
 def _fingerprint(key: bytes) -> int:

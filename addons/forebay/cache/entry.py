@@ -16,6 +16,7 @@ import msgspec
 
 from forebay.cache.freshness import Validity, validity
 from forebay.cache.headers import Fields, Head
+from forebay.cache.largebody import Body, LargeBody
 from forebay.cache.ranges import Part, content_range
 from forebay.cache.staleness import Allowance, allowance
 from forebay.cache.targeted import governing
@@ -42,7 +43,7 @@ class Entry:
         requested_at_s: when its request was sent, POSIX seconds.
         received_at_s: when its head was received, POSIX seconds.
         said: what that request said in the fields of its Vary (§4.1).
-        body: the bytes as transferred, without transfer coding.
+        body: the bytes as transferred, without transfer coding; long ones in a file.
         targeted: whether CDN-Cache-Control was obeyed (RFC 9213).
         forced_s: its lifetime by the user's own rules, in seconds.
         part: which bytes they are, for a stored 206.
@@ -54,7 +55,7 @@ class Entry:
     requested_at_s: float
     received_at_s: float
     said: Values
-    body: bytes
+    body: Body
     targeted: bool = False
     forced_s: int | None = None
     validity: Validity = field(init=False, compare=False, repr=False)
@@ -108,20 +109,27 @@ class _EntryMeta(msgspec.Struct, array_like=True, tag="entry", frozen=True):
     forced_s: int | None
 
 
+class _LargeMeta(_EntryMeta, array_like=True, tag="large", frozen=True):
+    name: str
+    total_bytes: int
+    digests: bytes
+
+
 class _IndexMeta(msgspec.Struct, array_like=True, tag="vary", frozen=True):
     name_sets: tuple[Names, ...]
     begun_at_s: float
 
 
-_decoder = msgspec.msgpack.Decoder(_EntryMeta | _IndexMeta)
+_decoder = msgspec.msgpack.Decoder(_EntryMeta | _LargeMeta | _IndexMeta)
 _encoder = msgspec.msgpack.Encoder()
 
 
 def encode(key: bytes, record: Record) -> bytes:
-    """Return the bytes to store *record* under *key*."""
-    meta: _EntryMeta | _IndexMeta
+    """Return the bytes to store *record* under *key*; a body in a file is not among them."""
+    meta: _EntryMeta | _LargeMeta | _IndexMeta
+    body = b""
     if isinstance(record, Entry):
-        meta = _EntryMeta(
+        head = (
             record.status,
             record.reason,
             record.fields,
@@ -131,9 +139,13 @@ def encode(key: bytes, record: Record) -> bytes:
             record.targeted,
             record.forced_s,
         )
-        body = record.body
+        if isinstance(record.body, LargeBody):
+            large = record.body
+            meta = _LargeMeta(*head, large.name, large.total_bytes, large.digests)
+        else:
+            meta, body = _EntryMeta(*head), record.body
     else:
-        meta, body = _IndexMeta(record.name_sets, record.begun_at_s), b""
+        meta = _IndexMeta(record.name_sets, record.begun_at_s)
     packed = _encoder.encode(meta)
     prefix = _PREFIX.pack(MAGIC, FORMAT, len(key), len(packed), len(body))
     checksum = blake2b(digest_size=_CHECKSUM_BYTES)
@@ -169,6 +181,11 @@ def decode(key: bytes, data: bytes) -> Record:
         raise DamagedEntryError(f"expected a record, found {error}") from None
     if isinstance(meta, _IndexMeta):
         return VaryIndex(meta.name_sets, meta.begun_at_s)
+    body: Body = bytes(rest[key_length + meta_length :])
+    if isinstance(meta, _LargeMeta):
+        body = LargeBody(meta.name, meta.total_bytes, meta.digests)
+        if not body.is_sound or body_length:
+            raise DamagedEntryError("expected a digest for each piece of its body")
     return Entry(
         meta.status,
         meta.reason,
@@ -176,7 +193,7 @@ def decode(key: bytes, data: bytes) -> Record:
         meta.requested_at_s,
         meta.received_at_s,
         meta.said,
-        bytes(rest[key_length + meta_length :]),
+        body,
         meta.targeted,
         meta.forced_s,
     )

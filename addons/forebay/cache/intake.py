@@ -10,7 +10,7 @@ from mitmproxy import http
 
 from forebay.cache import answer, ranges, storable, update, variants
 from forebay.cache.cache_status import Fwd, forwarded
-from forebay.cache.collector import Collector
+from forebay.cache.collector import KEPT_BYTES, Collector
 from forebay.cache.combine import combined, settled
 from forebay.cache.decision import Revalidate
 from forebay.cache.entry import Entry
@@ -18,12 +18,13 @@ from forebay.cache.freshness import is_fresh
 from forebay.cache.headers import Head
 from forebay.cache.invalidation import Recent, invalidated, is_unsafe
 from forebay.cache.judge import judged
+from forebay.cache.largebody import Body, LargeBody
 from forebay.cache.plan import Plan, notes_of
 from forebay.cache.references import is_of_itself
 from forebay.cache.rule import key_for, rule_for
 from forebay.cache.store import Store
 from forebay.cache.variants import Found
-from forebay.proxycore import bodies
+from forebay.proxycore import bodies, source
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Intake:
 
     Args:
         store: the store.
-        max_object_bytes: the largest body to be stored.
+        max_object_bytes: the largest body to be stored; beyond ``KEPT_BYTES`` on disk.
         set_cookie: what becomes of responses with Set-Cookie.
         failed: told of an exception while a body is stored.
         recent: what was invalidated lately.
@@ -58,7 +59,7 @@ class Intake:
             answer.mark(response, forwarded(decision.fwd, detail=reason))
             return
         status = response.status_code
-        serve = update.stand_in_for_error(response, plan, now_s, self.max_object_bytes)
+        serve = update.stand_in_for_error(response, plan, now_s, self._kept_bytes)
         if serve is not None:
             notes.update(result="stale", reason=serve.reason, age_s=serve.age_s, ttl_s=serve.ttl_s)
             why_not: str | None = serve.reason
@@ -69,6 +70,9 @@ class Intake:
             why_not = self._confirm(flow.request, response, plan, now_s)
         else:
             why_not = self._collect(flow, response, plan, now_s, notes)
+        if plan.response is response and isinstance(plan.body, LargeBody):
+            read = source.in_thread(plan.body.read)
+            source.attach(flow, len(plan.body), read, over_wire=True)
         if why_not in update.OUTDATING:
             self.store.delete(plan.found.key)
         if why_not is not None:
@@ -84,12 +88,21 @@ class Intake:
             ),
         )
 
+    @property
+    def _kept_bytes(self) -> int:
+        return min(self.max_object_bytes, KEPT_BYTES)
+
+    def _has_room(self, body: Body) -> bool:
+        is_large = isinstance(body, LargeBody)
+        return len(body) <= (self.max_object_bytes if is_large else self._kept_bytes)
+
     def finish(self, flow: http.HTTPFlow, plan: Plan) -> None:
         """Give an answer from the store its body, which the core has emptied, and store it."""
         response, found = plan.response, plan.found
         if response is None or found is None or flow.response is not response:
             return
-        response.raw_content = plan.body
+        if isinstance(plan.body, bytes):
+            response.raw_content = plan.body
         if plan.refreshed is not None and self._save(plan, found, plan.refreshed):
             notes_of(flow)["stored"] = True
 
@@ -159,18 +172,28 @@ class Intake:
         # Nothing below may hold the flow, which holds it.
         failed = self.failed
 
-        def commit(body: bytes) -> None:
+        def commit(body: Body) -> None:
+            is_saved = False
             try:
                 entry = _placed(complete(body), found.entry, now_s)
-                if entry is not None and len(entry.body) <= self.max_object_bytes:
-                    notes["stored"] = self._save(plan, found, entry)
+                if entry is not None and self._has_room(entry.body):
+                    is_saved = notes["stored"] = self._save(plan, found, entry)
             except Exception as error:
                 failed("response", error)
+            if isinstance(body, LargeBody) and not is_saved:
+                self.store.discard(body)
 
-        bodies.consume_response(
-            flow,
-            Collector(limit_bytes=self.max_object_bytes, expected_bytes=length, commit=commit),
+        collector = Collector(
+            limit_bytes=self.max_object_bytes,
+            expected_bytes=length,
+            commit=commit,
+            draft=self.store.draft,
+            promised=lambda: notes.update(stored=True),
+            kept_bytes=self._kept_bytes,
         )
+        if collector.is_given_up:
+            return "too large"  # for memory, and it can be in no file
+        bodies.consume_response(flow, collector)
         return None
 
 

@@ -10,6 +10,7 @@ from forebay.cache import storable, vary
 from forebay.cache.entry import Entry
 from forebay.cache.freshness import validity
 from forebay.cache.headers import Head
+from forebay.cache.largebody import Body
 from forebay.cache.plan import Plan, target_of
 from forebay.cache.rule import key_for
 
@@ -22,7 +23,7 @@ def judged(
     plan: Plan,
     now_s: float,
     set_cookie: storable.SetCookie,
-) -> Callable[[bytes], Entry] | str:
+) -> Callable[[Body], Entry] | str:
     """Return what makes an entry of a body, or why there must be none.
 
     Args:

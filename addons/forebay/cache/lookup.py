@@ -9,7 +9,10 @@ from mitmproxy.proxy.mode_specs import ReverseMode
 
 from forebay import outcome
 from forebay.cache import answer, variants
+from forebay.cache.background import Background
 from forebay.cache.cache_status import Fwd, forwarded
+from forebay.cache.collapse import may_collapse
+from forebay.cache.crowd import Crowd
 from forebay.cache.decision import Forward, Refuse, Revalidate, Serve, decide, stand_in
 from forebay.cache.headers import Head
 from forebay.cache.key import bypass_reason, untrusted_reason
@@ -18,6 +21,9 @@ from forebay.cache.rule import Rule, key_for, rule_for
 from forebay.cache.staleness import Failure
 from forebay.cache.store import Store
 from forebay.cache.targeted import Targeted
+
+_MAX_WAITS = 2
+"""Once for a leader that fails, or whose response is for other variants, and once more."""
 
 
 def begin(
@@ -72,33 +78,66 @@ async def look_up(
     *,
     rules: tuple[Rule, ...] = (),
     targeted: Targeted = Targeted.AUTO,
+    crowd: Crowd | None = None,
+    background: Background | None = None,
 ) -> Plan | None:
     """Set the flow's response from *store*, or return what is planned for the origin's.
 
     None without a response: something else became of the flow meanwhile.
+
+    Args:
+        flow: its flow.
+        store: the store.
+        now_s: the time, POSIX seconds.
+        rules: the user's.
+        targeted: whether CDN-Cache-Control is obeyed (RFC 9213).
+        crowd: the requests under way, one of which may bring the answer.
+        background: what refreshes a response that has answered (RFC 5861 §3).
     """
     plan = begin(flow, now_s, rules=rules, targeted=targeted)
     if not plan.may_look_up:
         return plan
     head, rule = plan.asked, plan.rule
-    found = plan.found = await variants.find(store, plan.key, head)
-    if flow.response is not None or flow.error is not None or not flow.live:
-        return None  # the disk was slower than the client
-    decision = decide(
-        head,
-        found.entry,
-        now_s,
-        absent=Fwd.URI_MISS if found.index is None else Fwd.VARY_MISS,
-        is_get=plan.is_get,
-    )
+    waits = 0
+    while True:
+        found = plan.found = await variants.find(store, plan.key, head)
+        if flow.response is not None or flow.error is not None or not flow.live:
+            return None  # the disk was slower than the client
+        decision = decide(
+            head,
+            found.entry,
+            now_s,
+            absent=Fwd.URI_MISS if found.index is None else Fwd.VARY_MISS,
+            is_get=plan.is_get,
+            may_refresh=background is not None
+            and plan.is_get
+            and found.entry is not None
+            and found.entry.allowance.while_revalidate_s > 0
+            and background.may_refresh(flow, found.key),
+        )
+        if crowd is None or waits == _MAX_WAITS or not may_collapse(head, decision, found.entry):
+            break
+        if found.index is not None and found.index.name_sets and not plan.names:
+            plan.names = found.index.name_sets[0]
+        is_to_look_again = await crowd.wait(flow, plan)
+        now_s = plan.requested_at_s = crowd.clock()
+        if not is_to_look_again:
+            break
+        waits += 1
     match decision:
         case Serve():
             assert found.entry is not None
-            said = detail(rule, None if decision.reason == "fresh" else decision.reason)
+            reason = decision.reason
+            if waits and reason == "fresh":
+                reason = "collapsed"
+            elif decision.refresh and background is not None:
+                background.start(flow, found.key)
+            said = detail(rule, None if reason == "fresh" else reason)
             flow.response = answer.from_entry(
                 found.entry, decision, now_s, with_body=plan.is_get, detail=said
             )
-            notes = note(flow, "hit", decision.reason, rule)
+            answer.feed(flow, found.entry, decision.shape)
+            notes = note(flow, "hit", reason, rule)
             notes["age_s"], notes["ttl_s"] = decision.age_s, decision.ttl_s
             outcome.of(flow)["answer"] = "cache"
             return None
@@ -145,6 +184,7 @@ def stand_in_for_origin(
     response = answer.standing_in(entry, serve, now_s, with_body=plan.is_get, status=status)
     if not send(flow, response):
         return False
+    answer.feed(flow, entry, serve.shape)
     notes_of(flow).update(result="stale", reason=serve.reason, age_s=serve.age_s, ttl_s=serve.ttl_s)
     outcome.of(flow)["answer"] = "cache"
     return True

@@ -13,8 +13,10 @@ from forebay.cache.decision import Forward, Revalidate
 from forebay.cache.entry import Entry
 from forebay.cache.headers import Fields, Head, without
 from forebay.cache.key import Target
+from forebay.cache.largebody import Body
 from forebay.cache.rule import Rule
 from forebay.cache.variants import Found
+from forebay.cache.vary import Names
 
 
 @dataclass(slots=True)
@@ -36,6 +38,7 @@ class Plan:
         refreshed: the stored response as a 304 has updated it, to be stored.
         response: the one that gets its body from the store.
         body: that body.
+        names: the fields of the resource's Vary, as far as they are known.
     """
 
     target: Target
@@ -52,7 +55,8 @@ class Plan:
     removed: Fields = ()
     refreshed: Entry | None = None
     response: http.Response | None = None
-    body: bytes = b""
+    body: Body = b""
+    names: Names = ()
 
     @property
     def is_get(self) -> bool:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
+from forebay.cache.draft import Draft
 from forebay.cache.entry import Entry, Record
+from forebay.cache.largebody import LargeBody
 
 # What CPython 3.12 and 3.13 take, measured with 20,000 entries; rounded up.
 _OBJECT_BYTES = 33  # an empty bytes object
@@ -20,7 +22,7 @@ def cost_bytes(record: Record) -> int:
         pairs = (*record.fields, *record.said)
         return (
             _RECORD_BYTES
-            + len(record.body)
+            + len(record.body.digests if isinstance(record.body, LargeBody) else record.body)
             + len(record.reason)
             + sum(_PAIR_BYTES + len(name) + len(value or b"") for name, value in pairs)
         )
@@ -53,8 +55,14 @@ class RamStore:
         return self.peek(key)
 
     def put(self, key: bytes, record: Record) -> None:
-        """Keep *record*, in place of an earlier one, and drop the least recently used."""
+        """Keep *record*, in place of an earlier one, and drop the least recently used.
+
+        One with its body in a file is not kept: whether the file is still there
+        shows when it is opened.
+        """
         self.delete(key)
+        if isinstance(record, Entry) and isinstance(record.body, LargeBody):
+            return
         cost = cost_bytes(record)
         if cost > self._limit_bytes // _LARGEST_SHARE:
             return
@@ -69,6 +77,13 @@ class RamStore:
         found = self._records.pop(key, None)
         if found is not None:
             self.size_bytes -= found[1]
+
+    def draft(self) -> Draft | None:
+        """Return None, as memory is not for large bodies."""
+        return None
+
+    def discard(self, body: LargeBody) -> None:
+        """Do nothing, as there are no files."""
 
     def close(self, deadline_s: float) -> None:
         """Forget all."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Protocol, Self
 
 from forebay.cache import dates
 from forebay.cache.headers import Fields, Head, members, without
@@ -14,6 +15,13 @@ _SPEC = re.compile(rb"([0-9]{1,18})-([0-9]{0,18})|-([0-9]{1,18})")
 _CONTENT_RANGE = re.compile(rb"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})", re.IGNORECASE)
 _ABOUT_BYTES = frozenset({b"content-range", b"content-length"})
 _STRONG_AFTER_S = 60  # RFC 9110 §8.8.2.2
+
+
+class Sliced(Protocol):
+    """A body, wherever it lies."""
+
+    def __getitem__(self, wanted: slice, /) -> Self:
+        """Return a part of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +46,7 @@ class Part:
         """Return whether *other* lies inside, in a representation of the same length."""
         return self.total == other.total and self.first <= other.first and other.last <= self.last
 
-    def slice(self, body: bytes, wanted: Part) -> bytes:
+    def slice[B: Sliced](self, body: B, wanted: Part) -> B:
         """Return the bytes of *wanted* from *body*, which are those of this part."""
         return body[wanted.first - self.first : wanted.last - self.first + 1]
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from forebay.cache.disk import DiskStore
-from forebay.cache.entry import Record
+from forebay.cache.draft import Draft
+from forebay.cache.entry import Entry, Record
+from forebay.cache.largebody import LargeBody
 from forebay.cache.ram import RamStore
+from forebay.proxycore import source
 
 
 class Store(Protocol):
@@ -24,16 +28,34 @@ class Store(Protocol):
     def delete(self, key: bytes) -> None:
         """Forget *key*; at once for ``get``, and for good."""
 
+    def draft(self) -> Draft | None:
+        """Return what writes a large body while it passes; None where none can be kept."""
+
+    def discard(self, body: LargeBody) -> None:
+        """Forget a large body that a draft has become and that no record names."""
+
     def close(self, deadline_s: float) -> None:
         """Finish what is under way, for at most *deadline_s* seconds; may come twice."""
 
 
 class TieredStore:
-    """Memory in front of a disk, which may be missing."""
+    """Memory in front of a disk, which may be missing.
 
-    def __init__(self, ram: RamStore, disk: DiskStore | None) -> None:
+    Args:
+        ram: the memory.
+        disk: the disk.
+        can_feed: whether large bodies can be sent from the disk.
+    """
+
+    def __init__(
+        self,
+        ram: RamStore,
+        disk: DiskStore | None,
+        can_feed: Callable[[], bool] = source.available,
+    ) -> None:
         self.ram = ram
         self.disk = disk
+        self._can_feed = can_feed
 
     def start(self, deadline_s: float) -> None:
         """Open the disk; waits for it no longer than *deadline_s* seconds."""
@@ -53,6 +75,8 @@ class TieredStore:
         newer = self.ram.peek(key)  # stored while we waited
         if newer is not None or read is None or not self.disk.has(key):
             return newer
+        if isinstance(read, Entry) and isinstance(read.body, LargeBody):
+            return read if self._can_feed() else None
         self.ram.put(key, read)
         return read
 
@@ -67,6 +91,15 @@ class TieredStore:
         self.ram.delete(key)
         if self.disk is not None:
             self.disk.delete(key)
+
+    def draft(self) -> Draft | None:
+        """Return what writes a large body while it passes; None without a disk."""
+        return self.disk.draft() if self.disk is not None and self._can_feed() else None
+
+    def discard(self, body: LargeBody) -> None:
+        """Forget a large body that no record names."""
+        if self.disk is not None:
+            self.disk.discard(body)
 
     def close(self, deadline_s: float) -> None:
         """Write what is queued, for at most *deadline_s* seconds."""

@@ -109,7 +109,7 @@ def _give(response: http.Response, entry: Entry, plan: Plan, now_s: float) -> No
     response.status_code, response.data.reason = form.status, form.reason
     response.headers = http.Headers(form.fields)
     plan.body = form.body if plan.is_get else b""
-    response.raw_content = plan.body
+    response.raw_content = plan.body if isinstance(plan.body, bytes) else b""
     plan.response = response
 
 

@@ -11,6 +11,7 @@ usage: forebay proxy [--web] [mitmproxy arguments]   start the proxy on 127.0.0.
        forebay init [--home DIR]                     write commented examples of your own rules
        forebay check URL [--type TYPE --source URL]  say whether it is blocked, and by which rule
        forebay lists [update [NAME…] [--force]]      show the lists, or download those that are due
+       forebay cache ls|show|purge|stats|verify      look into the cache, or delete from it
        forebay --version
 """
 
@@ -34,6 +35,10 @@ def main(arguments: list[str] | None = None) -> int:
             from forebay.cli import lists
 
             return lists.run(rest)
+        case ["cache", *rest]:
+            from forebay.cli import cache
+
+            return cache.run(rest)
         case ["--version"]:
             print(f"forebay {forebay.__version__}")
             return 0
@@ -42,7 +47,8 @@ def main(arguments: list[str] | None = None) -> int:
             return 0
         case [command, *_]:
             print(
-                f"forebay: expected proxy, init, check, lists or --version, found {command!r}",
+                "forebay: expected proxy, init, check, lists, cache or --version, "
+                f"found {command!r}",
                 file=sys.stderr,
             )
         case _:

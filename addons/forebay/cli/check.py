@@ -1,4 +1,4 @@
-"""``forebay check URL``: what the blocklist would do, by which rule, without any network."""
+"""``forebay check URL``: what the blocklist would do, by which rule, and whether it is cached."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from forebay.blocklist.policies import Policy
 from forebay.blocklist.request import Request
 from forebay.blocklist.sources import Sources, gather
 from forebay.blocklist.verdict import Verdict, visible
+from forebay.cache.inventory import NoCacheError
+from forebay.cli import stored
 from forebay.cli.places import add_places, home_folder, rules_folder
 from forebay.errors import ForebayError
 
@@ -47,10 +49,14 @@ def run(arguments: list[str]) -> int:
     active = active_lists(lists.matcher, policy)
     verdict = judge([request], lists.matcher, active, policy)
     matches = lists.matcher.explain(request, active)
+    cached = _cached(given)
     if given.json:
-        print(json.dumps(_as_json(request, verdict, policy, matches), indent=2))
+        found = {**_as_json(request, verdict, policy, matches), "cache": cached}
+        print(json.dumps(found, indent=2))
     else:
         print("\n".join(_as_text(request, verdict, policy, matches)))
+        if cached is not None:
+            print(stored.in_words(cached))
     for name in lists.unfiltered:
         print(f"forebay check: unfiltered, as never fetched: {name}", file=sys.stderr)
     return BLOCKED if verdict.blocked else ALLOWED
@@ -72,8 +78,25 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--list", action="append", default=[], metavar="FILE",
                         help="a further list, as the option blocklist_files")  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print JSON")
+    stored.add_cache_folder(parser)
     add_places(parser)
     return parser
+
+
+def _cached(given: argparse.Namespace) -> dict[str, Any] | None:
+    """Return what the cache holds for the URL, or None where it has no say."""
+    try:
+        folder = stored.cache_folder(given)
+        is_web = given.url.lower().startswith(("http:", "https:"))
+        if not is_web or given.method not in ("GET", "HEAD") or not folder.is_dir():
+            return None
+        return stored.of_request(folder, given.url, stored.cache_rules(given), time.time())
+    except NoCacheError:
+        return None
+    except ForebayError as error:  # what the blocklist does is known all the same
+        for line in str(error).splitlines():
+            print(f"forebay check: cache: {visible(line, 500)}", file=sys.stderr)
+        return None
 
 
 def _policy(sources: Sources, given: argparse.Namespace) -> Policy | None:

@@ -61,6 +61,7 @@ class _Source:
     size_bytes: int
     read: Read
     close: Callable[[], object]
+    over_wire: bool = False
 
 
 _sources: weakref.WeakKeyDictionary[http.HTTPFlow, _Source] = weakref.WeakKeyDictionary()
@@ -76,6 +77,8 @@ def attach(
     size_bytes: int,
     read: Read,
     close: Callable[[], object] | None = None,
+    *,
+    over_wire: bool = False,
 ) -> None:
     """Have the body of ``flow.response`` read from *read* when it is sent.
 
@@ -88,6 +91,8 @@ def attach(
         read: called with an offset and a number of bytes.
         close: called once, when the source is no longer needed, however the
             exchange ends; must not refer to the flow.
+        over_wire: whether it is the origin's response that has been made ours
+            in ``responseheaders``; its own body is read and thrown away.
 
     Raises:
         CoreMismatchError: when it is not ``available``.
@@ -97,12 +102,12 @@ def attach(
     response = flow.response
     assert response is not None
     discard(flow)
-    response.data.content = None
+    response.data.content = b"" if over_wire else None  # with content it is not streamed
     response.headers.pop("transfer-encoding", None)
     response.headers["content-length"] = str(size_bytes)
     once = weakref.finalize(flow, _close, close)
     once.atexit = False
-    _sources[flow] = _Source(response, size_bytes, read, once)
+    _sources[flow] = _Source(response, size_bytes, read, once, over_wire)
 
 
 def discard(flow: http.HTTPFlow) -> None:
@@ -134,8 +139,11 @@ def _taken(flow: http.HTTPFlow) -> _Source | None:
     source = _sources.pop(flow, None)
     if source is None:
         return None
-    if flow.response is source.response and source.response.raw_content is None:
-        return source
+    if flow.response is source.response:
+        if source.over_wire:
+            source.response.data.content = None  # what the core has read
+        if source.response.raw_content is None:
+            return source
     source.close()  # another addon replaced the response, or its body
     return None
 

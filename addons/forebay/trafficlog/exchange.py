@@ -149,6 +149,7 @@ def of_http(
         flow_id=flow.id,
         attempt=notes.get("attempt"),
         retried=notes.get("retried"),
+        background=notes.get("background"),
         block=parts.verdict(notes, "block"),
         rewrite=parts.verdict(notes, "rewrite"),
         cache=parts.verdict(notes, "cache"),

@@ -53,6 +53,7 @@ _NAMES = {
     "flow_id": "forebay.flow.id",
     "attempt": "forebay.attempt",
     "retried": "forebay.retried",
+    "background": "forebay.background",
     "answered_by": "forebay.answered_by",
     "block": "forebay.block",
     "rewrite": "forebay.rewrite",
@@ -112,6 +113,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename=_NAMES)
         flow_id: mitmproxy's id of the flow.
         attempt: from 1; a replayed flow keeps its id and is a new attempt.
         retried: whether the request was sent once more, after a stale connection.
+        background: true for a request that the cache sent on its own account, to
+            refresh what is stored; the client named is the one it answered before.
         answered_by: ``origin``, or which addon of ours (or ``replay``) answered.
         block: verdict of the blocklist.
         rewrite: the rewrite rules that applied.
@@ -159,6 +162,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename=_NAMES)
     flow_id: str | None = None
     attempt: int | None = None
     retried: bool | None = None
+    background: bool | None = None
     block: Verdict | None = None
     rewrite: list[Any] | None = None
     cache: Verdict | None = None

@@ -1,0 +1,163 @@
+"""Large bodies on their way to files."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import threading
+
+from cache.builders import DEADLINE_S, Clock
+from forebay.cache import draft as module
+from forebay.cache.draft import Drafts
+from forebay.cache.largebody import Digester
+from forebay.cache.notices import Notices
+
+BYTES = random.Random(3).randbytes(700_000)
+
+
+@contextlib.contextmanager
+def begun(folder, **options):
+    given = {"limit_bytes": 2**30, "clock": Clock(), "notices": Notices(), **options}
+    drafts = Drafts(folder, **given)
+    try:
+        yield drafts
+    finally:
+        drafts.close(DEADLINE_S)
+
+
+def finished(draft):
+    """Return the body that *draft* becomes."""
+
+    async def wait():
+        found = asyncio.get_running_loop().create_future()
+        assert draft.finish(found.set_result)
+        async with asyncio.timeout(DEADLINE_S):
+            return await found
+
+    return asyncio.run(wait())
+
+
+def done(drafts):
+    """Wait until all that was queued is done."""
+    reached = threading.Event()
+    drafts.add(reached.set)
+    assert reached.wait(DEADLINE_S)
+
+
+def files(folder):
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def test_a_body_becomes_a_file(tmp_path):
+    with begun(tmp_path) as drafts:
+        draft = drafts.begin()
+        for at in range(0, len(BYTES), 65536):
+            draft.feed(BYTES[at : at + 65536])
+        body = finished(draft)
+
+    digester = Digester()
+    digester.update(BYTES)
+    assert (body.total_bytes, body.digests) == (len(BYTES), digester.digests())
+    assert [path.read_bytes() for path in files(tmp_path)] == [BYTES]
+    assert files(tmp_path) == [tmp_path / body.name]
+
+
+def test_what_is_given_up_leaves_nothing(tmp_path):
+    with begun(tmp_path) as drafts:
+        draft = drafts.begin()
+        draft.feed(BYTES)
+        done(drafts)
+        assert len(files(tmp_path)) == 1
+        draft.give_up()
+        draft.give_up()
+        draft.feed(BYTES)
+        assert not draft.finish(None)
+        done(drafts)
+        assert files(tmp_path) == []
+
+
+def test_a_body_that_no_record_names_is_removed(tmp_path):
+    with begun(tmp_path) as drafts:
+        draft = drafts.begin()
+        draft.feed(BYTES)
+        drafts.discard(finished(draft))
+        done(drafts)
+        assert files(tmp_path) == []
+
+
+def test_the_end_removes_what_was_not_finished(tmp_path):
+    with begun(tmp_path) as drafts:
+        drafts.begin().feed(BYTES)
+
+    assert files(tmp_path) == []
+    assert drafts.begin() is None
+
+
+def test_a_disk_that_is_too_slow_costs_the_storing(tmp_path):
+    """The queue is bounded; others go on."""
+    notices, hold = Notices(), threading.Event()
+    with begun(tmp_path, queue_bytes=2 * len(BYTES), notices=notices) as drafts:
+        slow, other = drafts.begin(), drafts.begin()
+        drafts.add(hold.wait)
+        slow.feed(BYTES)
+        slow.feed(BYTES)
+        assert not slow.is_given_up
+        slow.feed(b"x")
+        assert slow.is_given_up and notices.counts == {"large slow": 1}
+        hold.set()
+        done(drafts)
+        other.feed(BYTES)
+        assert len(finished(other)) == len(BYTES)
+
+
+def test_all_drafts_together_are_bounded(tmp_path):
+    with begun(tmp_path, limit_bytes=4 * len(BYTES)) as drafts:
+        one, two = drafts.begin(), drafts.begin()
+        one.feed(BYTES[:400_000])
+        two.feed(BYTES[:400_000])
+
+        assert (one.is_given_up, two.is_given_up) == (False, True)
+
+
+def test_so_is_their_number(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_MOST_DRAFTS", 2)
+    with begun(tmp_path) as drafts:
+        one, two = drafts.begin(), drafts.begin()
+        assert drafts.begin() is None
+        one.give_up()
+        done(drafts)
+        assert drafts.begin() is not None and two is not None
+
+
+def test_a_failing_disk_is_told_once_and_left_alone_for_a_while(tmp_path):
+    (tmp_path / "drafts").write_bytes(b"no folder")
+    clock, notices = Clock(), Notices()
+    with begun(tmp_path, clock=clock, notices=notices) as drafts:
+        draft = drafts.begin()
+        draft.feed(BYTES)
+        draft.feed(BYTES)
+        done(drafts)
+        assert draft.is_given_up and notices.counts == {"large": 1}
+        assert drafts.begin() is None
+        clock.now_s += 31
+        (tmp_path / "drafts").unlink()
+        again = drafts.begin()
+        again.feed(BYTES)
+        assert len(finished(again)) == len(BYTES)
+
+
+def test_a_file_that_cannot_be_put_in_place_is_removed(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "new_name", lambda: "drafts/x/y.val")
+    with begun(tmp_path) as drafts:
+        draft = drafts.begin()
+        draft.feed(BYTES)
+        done(drafts)
+        (tmp_path / "drafts" / "x").write_bytes(b"no folder")
+        asyncio.run(_finish(draft))
+        done(drafts)
+        assert files(tmp_path) == [tmp_path / "drafts" / "x"]
+
+
+async def _finish(draft):
+    assert draft.finish(None)
