@@ -16,7 +16,6 @@ from forebay.cache.largebody import Digester, LargeBody
 from forebay.cache.selection import of_url
 from forebay.cache.valuefile import new_name
 
-HAS_URL = "url" in Entry.__dataclass_fields__
 """Whether stored responses know their URL."""
 
 
@@ -42,7 +41,7 @@ def stored(folder: Path, *records: Record) -> None:
 
 def of(url: str, **options: Any) -> dict[bytes, Record]:
     """Return a response of *url* under its key."""
-    known = {"url": url} if HAS_URL else {}
+    known = {"url": url}
     return {of_url(url).key: replace(entry(**options), **known)}  # type: ignore[arg-type]
 
 

@@ -965,3 +965,26 @@ def test_a_hit_that_lies_on_disk_waits_without_blocking(context, clock, tmp_path
 
     first.done()
     assert notes(flow)["result"] == "hit" and flow.response.raw_content == b"hello"
+
+
+class TestPurge:
+    @pytest.mark.parametrize("what", ["http://a.example/", "a.example"])
+    def test_the_command_forgets_at_once(self, cache, context, what):
+        flow = run(cache, (get(), Origin(cache_control="max-age=60")))
+        assert notes(flow)["stored"]
+
+        said = context.master.commands.execute(f"forebay.cache.purge {what}")
+
+        assert said == f"purging {what}"
+        again = run(cache, (get(), Origin()))
+        assert notes(again)["result"] != "hit"
+
+    def test_what_is_neither_is_one_line(self, cache, context):
+        with pytest.raises(exceptions.CommandError, match="expected"):
+            context.master.commands.execute("forebay.cache.purge 'a b'")
+
+    def test_without_a_cache_it_says_so(self, cache, context):
+        context.configure(cache, cache=False)
+
+        with pytest.raises(exceptions.CommandError, match="found it off"):
+            cache.purge_command("a.example")

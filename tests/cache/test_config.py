@@ -83,9 +83,9 @@ def test_a_bad_value_is_one_line_that_names_the_option(read, option, value):
 
 
 def test_a_cache_of_a_newer_forebay_is_refused(read, tmp_path):
-    (tmp_path / "format").write_text("3\n")
+    (tmp_path / "format").write_text("4\n")
 
-    with pytest.raises(ForebayError, match="found format 3"):
+    with pytest.raises(ForebayError, match="found format 4"):
         read(cache_dir=str(tmp_path))
 
 

@@ -397,14 +397,14 @@ class TestFaults:
 
     def test_a_newer_format_is_not_touched(self, tmp_path, caplog):
         stored(tmp_path, entry())
-        (tmp_path / "format").write_text("3\n")
+        (tmp_path / "format").write_text("4\n")
 
         with started(disk(tmp_path)) as store:
             store.put(key(1), entry())
             store.flush(0.2)
 
-        assert "found format 3" in caplog.text
-        (tmp_path / "format").write_text("2\n")
+        assert "found format 4" in caplog.text
+        (tmp_path / "format").write_text("3\n")
         with started(disk(tmp_path)) as store:
             assert [store.has(key(n)) for n in range(2)] == [True, False]
 

@@ -10,7 +10,7 @@ import sqlite3
 import pytest
 
 from cache.builders import DEADLINE_S, entry, key
-from cache.folders import HAS_URL, execute, large, of, stored, written
+from cache.folders import execute, large, of, stored, written
 from forebay.cache.entry import VaryIndex
 from forebay.cache.inventory import Inventory, NoCacheError
 from forebay.cache.purge import forget, purge
@@ -21,7 +21,6 @@ from forebay.cache.vary import variant_key
 from forebay.errors import ForebayError
 
 URL = "http://a.example/x"
-knows_url = pytest.mark.skipif(not HAS_URL, reason="stored responses do not know their URL")
 
 
 def keys(folder):
@@ -92,7 +91,6 @@ def test_everything_is_deleted_damaged_or_not(tmp_path):
     assert purge(tmp_path, Selection()) == 0
 
 
-@knows_url
 @pytest.mark.parametrize(
     ("wanted", "left"),
     [
@@ -113,7 +111,6 @@ def test_a_host_or_what_is_below_a_prefix_is_deleted(tmp_path, wanted, left):
         assert keys(tmp_path) == {of_url(url).key for url in left}
 
 
-@knows_url
 def test_lists_of_variants_go_with_the_last_one(tmp_path):
     (record,) = of(URL, said=((b"accept", b"a"),)).values()
     primary = of_url(URL).key

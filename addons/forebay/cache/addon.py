@@ -14,16 +14,18 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
+from pathlib import Path
 
-from mitmproxy import connection, http
+from mitmproxy import command, connection, exceptions, http
 from mitmproxy.addonmanager import Loader
 
 from forebay import outcome, settings
-from forebay.cache import config
+from forebay.cache import config, purge, selection
 from forebay.cache.background import Background
 from forebay.cache.collapse import Release
 from forebay.cache.crowd import Crowd
 from forebay.cache.disk import DiskStore
+from forebay.cache.generation import Generation
 from forebay.cache.intake import Intake
 from forebay.cache.invalidation import is_unsafe
 from forebay.cache.lookup import begin, look_up, stand_in_for_origin
@@ -62,6 +64,7 @@ class CacheAddon:
         )
         self._crowd = Crowd(clock)
         self._background = Background(self._failed)
+        self._generation: Generation | None = None
         self._running = False
 
     def load(self, loader: Loader) -> None:
@@ -90,6 +93,7 @@ class CacheAddon:
         if self._store is not before:
             if self._running and self._store is not None:
                 self._store.start(0)
+                self._follow_purges()
             if before is not None:  # its last writes must not hold up the event loop
                 threading.Thread(
                     target=before.close, args=(_CLOSE_DEADLINE_S,), name="cache closer", daemon=True
@@ -109,16 +113,51 @@ class CacheAddon:
         self._running = True
         if self._store is not None:
             self._store.start(_START_DEADLINE_S)
+            self._follow_purges()
         self._rulebook.start()
 
     def done(self) -> None:
         """Write what waits and let go; may come twice."""
         self._rulebook.stop()
+        if self._generation is not None:
+            self._generation.stop()
         self._crowd.clear()
         self._background.stop()
         store, self._store, self._intake = self._store, None, None
         if store is not None:
             store.close(_CLOSE_DEADLINE_S)
+
+    def _follow_purges(self) -> None:
+        """Forget what is in memory whenever another process deleted from the folder."""
+        if self._generation is not None:
+            self._generation.stop()
+        self._generation, store = None, self._store
+        if store is not None and self._config is not None and self._config.folder is not None:
+            self._generation = Generation(self._config.folder, lambda: store.ram.close(0))
+            self._generation.start()
+
+    @command.command("forebay.cache.purge")  # type: ignore[untyped-decorator]
+    def purge_command(self, url_or_host: str) -> str:
+        """Delete the stored responses of a URL or of a host."""
+        store, options = self._store, self._config
+        if store is None or options is None:
+            raise exceptions.CommandError("expected the cache to be on, found it off")
+        try:
+            wanted = selection.of_url_or_host(url_or_host, self._rulebook.rules)
+        except ForebayError as error:
+            raise exceptions.CommandError(str(error)) from None
+        purge.forget(store, wanted)
+        if options.folder is not None:
+            threading.Thread(
+                target=self._purge, args=(options.folder, wanted), name="cache purge", daemon=True
+            ).start()
+        return f"purging {url_or_host}"
+
+    def _purge(self, folder: Path, wanted: selection.Selection) -> None:
+        try:
+            purge.purge(folder, wanted)
+        except ForebayError as error:
+            self._notices.warn("purge", str(error))
 
     def summary(self) -> str:
         """Return this addon's part of the start line."""

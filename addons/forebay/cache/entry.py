@@ -23,7 +23,7 @@ from forebay.cache.targeted import governing
 from forebay.cache.vary import Names, Values
 
 MAGIC = b"FBC"
-FORMAT = 2
+FORMAT = 3
 """Format number of what is written here; a folder of a higher one is refused."""
 
 _CHECKSUM_BYTES = 32
@@ -46,6 +46,7 @@ class Entry:
         body: the bytes as transferred, without transfer coding; long ones in a file.
         targeted: whether CDN-Cache-Control was obeyed (RFC 9213).
         forced_s: its lifetime by the user's own rules, in seconds.
+        url: of its request, as ``selection.url_of`` spells it; for commands, not for lookups.
         part: which bytes they are, for a stored 206.
     """
 
@@ -58,6 +59,7 @@ class Entry:
     body: Body
     targeted: bool = False
     forced_s: int | None = None
+    url: str = ""
     validity: Validity = field(init=False, compare=False, repr=False)
     allowance: Allowance = field(init=False, compare=False, repr=False)
     no_cache: bool = field(init=False, compare=False, repr=False)
@@ -107,6 +109,7 @@ class _EntryMeta(msgspec.Struct, array_like=True, tag="entry", frozen=True):
     said: Values
     targeted: bool
     forced_s: int | None
+    url: str
 
 
 class _LargeMeta(_EntryMeta, array_like=True, tag="large", frozen=True):
@@ -138,6 +141,7 @@ def encode(key: bytes, record: Record) -> bytes:
             record.said,
             record.targeted,
             record.forced_s,
+            record.url,
         )
         if isinstance(record.body, LargeBody):
             large = record.body
@@ -196,4 +200,5 @@ def decode(key: bytes, data: bytes) -> Record:
         body,
         meta.targeted,
         meta.forced_s,
+        meta.url,
     )

@@ -150,8 +150,7 @@ class Inventory:
 
 def url_of_entry(entry: Entry) -> str:
     """Return the URL that *entry* was stored for, or ``""`` where that is not known."""
-    url: str = getattr(entry, "url", "")
-    return url
+    return entry.url
 
 
 def objects_of(folder: Path) -> Path:

@@ -13,6 +13,7 @@ from forebay.cache.headers import Head
 from forebay.cache.largebody import Body
 from forebay.cache.plan import Plan, target_of
 from forebay.cache.rule import key_for
+from forebay.cache.selection import url_of
 
 
 def judged(
@@ -62,6 +63,7 @@ def judged(
     said = None if names is None else vary.values(names, head)
     if said is None:
         return "vary"
+    url = url_of(plan.target)
     return lambda body: Entry(
-        status, reason, verdict.fields, asked_s, now_s, said, body, targeted, forced_s
+        status, reason, verdict.fields, asked_s, now_s, said, body, targeted, forced_s, url
     )

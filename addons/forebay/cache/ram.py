@@ -24,6 +24,7 @@ def cost_bytes(record: Record) -> int:
             _RECORD_BYTES
             + len(record.body.digests if isinstance(record.body, LargeBody) else record.body)
             + len(record.reason)
+            + len(record.url)
             + sum(_PAIR_BYTES + len(name) + len(value or b"") for name, value in pairs)
         )
     return _RECORD_BYTES + sum(
