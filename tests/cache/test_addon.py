@@ -973,7 +973,7 @@ class TestPurge:
     def test_the_command_deletes_what_is_stored(self, cache, context, what):
         flow = run(cache, (get(), Origin(cache_control="max-age=60")))
         assert notes(flow)["stored"]
-        cache._store.flush(DEADLINE_S)
+        assert cache._store.disk.flush(DEADLINE_S)
 
         said = context.master.commands.execute(f"forebay.cache.purge {what}")
         for thread in threading.enumerate():
