@@ -501,3 +501,32 @@ class TestLargeBodies:
         with started(store):
             assert store.draft() is not None
         assert store.draft() is None
+
+
+class TestOthers:
+    """Processes that share a folder."""
+
+    def test_what_another_has_stored_is_deleted_and_told(self, tmp_path):
+        with started(disk(tmp_path)) as ours, started(disk(tmp_path)) as theirs:
+            told = threading.Event()
+            ours.tell = told.set
+            theirs.put(key(1), entry())
+            assert theirs.flush(DEADLINE_S)
+
+            ours.delete(key(1), everywhere=True)
+
+            assert ours.flush(DEADLINE_S)
+            assert told.wait(DEADLINE_S)
+            assert read(theirs, key(1)) == [None]
+
+    def test_what_only_we_drop_is_not_told(self, tmp_path):
+        with started(disk(tmp_path)) as store:
+            told = []
+            store.tell = lambda: told.append(1)
+            store.put(key(1), entry())
+            store.flush(DEADLINE_S)
+
+            store.delete(key(1))
+
+            assert store.flush(DEADLINE_S)
+            assert told == []

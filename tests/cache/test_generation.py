@@ -89,3 +89,33 @@ def test_the_file_is_private_and_alone(tmp_path):
 def test_a_folder_that_is_none_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         bump(tmp_path / "none")
+
+
+def test_ones_own_deletions_are_no_news(tmp_path):
+    """What a proxy deletes itself is gone from its memory already."""
+    count = 0
+
+    async def main():
+        nonlocal count
+        noticed = asyncio.Event()
+
+        def changed():
+            nonlocal count
+            count += 1
+            noticed.set()
+
+        generation = Generation(tmp_path, changed, who="me", poll_s=0)
+        generation.start()
+        bump(tmp_path, "me")
+        for _ in range(20):
+            await asyncio.to_thread(int)
+        assert count == 0
+        bump(tmp_path, "other")
+        async with asyncio.timeout(DEADLINE_S):
+            await noticed.wait()
+        generation.stop()
+
+    asyncio.run(main())
+
+    assert count == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["generation-other"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 
 import pytest
 
@@ -263,3 +264,26 @@ def test_one_host_cannot_write_anothers_entry(start_proxy, client_of):
                     pass
         for name in ("127.0.0.1", "localhost"):
             assert client_of(proxy).get(origin.url("/", name)).text == "honest"
+
+
+def test_a_change_through_one_proxy_is_seen_by_another_on_the_same_folder(start_proxy, client_of):
+    """Within a second: what the other holds in memory goes too."""
+    first, second = start_proxy(), start_proxy()
+    turn = 1
+
+    def handle(seen):
+        if seen.method == "POST":
+            return Reply(status=204)
+        return Reply(headers=[("cache-control", "max-age=600")], body=b"%d" % turn)
+
+    with Origin(handle) as origin:
+        here, there = client_of(first), client_of(second)
+        assert there.get(origin.url()).text == "1"
+        assert there.get(origin.url()).headers["cache-status"].startswith("forebay; hit")
+        turn = 2
+        here.post(origin.url())
+
+        deadline = time.monotonic() + 20
+        while there.get(origin.url()).text == "1":
+            assert time.monotonic() < deadline, "still the old answer after 20 s"
+            time.sleep(0.05)  # another process's poll cannot be awaited otherwise

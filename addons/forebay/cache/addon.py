@@ -10,10 +10,12 @@ Any exception lets the traffic pass uncached.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 import weakref
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from mitmproxy import command, connection, exceptions, http
@@ -25,7 +27,7 @@ from forebay.cache.background import Background
 from forebay.cache.collapse import Release
 from forebay.cache.crowd import Crowd
 from forebay.cache.disk import DiskStore
-from forebay.cache.generation import Generation
+from forebay.cache.generation import Generation, bump
 from forebay.cache.intake import Intake
 from forebay.cache.invalidation import is_unsafe
 from forebay.cache.lookup import begin, look_up, stand_in_for_origin
@@ -132,9 +134,12 @@ class CacheAddon:
         if self._generation is not None:
             self._generation.stop()
         self._generation, store = None, self._store
-        if store is not None and self._config is not None and self._config.folder is not None:
-            self._generation = Generation(self._config.folder, lambda: store.ram.close(0))
+        folder = None if self._config is None else self._config.folder
+        if store is not None and store.disk is not None and folder is not None:
+            who = f"{os.getpid()}-{id(store):x}"
+            self._generation = Generation(folder, lambda: store.ram.close(0), who=who)
             self._generation.start()
+            store.disk.tell = partial(bump, folder, who)
 
     @command.command("forebay.cache.purge")  # type: ignore[untyped-decorator]
     def purge_command(self, url_or_host: str) -> str:

@@ -81,6 +81,9 @@ class DiskStore:
         self._database: Database | None = None
         self._is_damaged = False
         self._is_closing = False
+        self._to_tell: set[bytes] = set()
+        self.tell: Callable[[], None] = lambda: None
+        """Called in the writer thread once what others may hold was deleted."""
 
         self._opened = threading.Event()
         self._reads: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
@@ -145,11 +148,17 @@ class DiskStore:
                 self._abandon_file(record)
             self._changed.notify_all()
 
-    def delete(self, key: bytes) -> None:
-        """Have *key* deleted; nobody finds it from now on."""
+    def delete(self, key: bytes, *, everywhere: bool = False) -> None:
+        """Have *key* deleted; nobody finds it from now on.
+
+        With *everywhere* other processes are told, and one that only they know of goes too.
+        """
         with self._changed:
             self._abandon(key, None)
             self._delete(key)
+            if everywhere and not self._is_closing:
+                self._pending.delete(key)
+                self._to_tell.add(key)
             self._changed.notify_all()
 
     def draft(self) -> Draft | None:
@@ -255,6 +264,7 @@ class DiskStore:
                 ]
             )
             gone = database.cull(self._limit_bytes)
+            self._tell_others()
         except diskcache.Timeout:
             raise  # another process writes: the same again later
         except Exception:
@@ -272,6 +282,13 @@ class DiskStore:
                 else:
                     self._stored.add(_fingerprint(key))
             self._stored.difference_update([_fingerprint(key) for key in gone])
+
+    def _tell_others(self) -> None:
+        with self._changed:
+            told = self._to_tell & self._writing.keys()
+            self._to_tell -= told
+        if told:
+            self.tell()
 
     def _open(self) -> Database:
         before, self._database = self._database, None

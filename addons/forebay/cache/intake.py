@@ -118,7 +118,7 @@ class Intake:
         head = Head(response.headers.fields)
         for target in invalidated(plan.target, response.status_code, head):
             key = key_for(rule_for(plan.rules, target), target, plan.asked)
-            self.store.delete(key)
+            self.store.delete(key, everywhere=True)
             self.recent.note(key, now_s)
         if (
             plan.target.method == b"POST"

@@ -73,7 +73,7 @@ class RamStore:
             _, (_, freed) = self._records.popitem(last=False)
             self.size_bytes -= freed
 
-    def delete(self, key: bytes) -> None:
+    def delete(self, key: bytes, *, everywhere: bool = False) -> None:
         """Forget *key*; one that is not there is no error."""
         found = self._records.pop(key, None)
         if found is not None:

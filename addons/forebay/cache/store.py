@@ -25,8 +25,8 @@ class Store(Protocol):
     def put(self, key: bytes, record: Record) -> None:
         """Keep *record* in place of an earlier one; it may be dropped at any time."""
 
-    def delete(self, key: bytes) -> None:
-        """Forget *key*; at once for ``get``, and for good."""
+    def delete(self, key: bytes, *, everywhere: bool = False) -> None:
+        """Forget *key*; at once for ``get``, and for good; with *everywhere* others are told."""
 
     def draft(self) -> Draft | None:
         """Return what writes a large body while it passes; None where none can be kept."""
@@ -86,11 +86,11 @@ class TieredStore:
         if self.disk is not None:
             self.disk.put(key, record)
 
-    def delete(self, key: bytes) -> None:
-        """Forget *key* in both."""
+    def delete(self, key: bytes, *, everywhere: bool = False) -> None:
+        """Forget *key* in both, with *everywhere* in other processes too."""
         self.ram.delete(key)
         if self.disk is not None:
-            self.disk.delete(key)
+            self.disk.delete(key, everywhere=everywhere)
 
     def draft(self) -> Draft | None:
         """Return what writes a large body while it passes; None without a disk."""
