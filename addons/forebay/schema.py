@@ -13,8 +13,10 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import pydantic
 from pydantic_core import ErrorDetails
@@ -43,6 +45,29 @@ class _Unknown:
     """A value under a key that its section does not have."""
 
     known: tuple[str, ...]
+
+
+def checked(read: Callable[[str], object]) -> pydantic.AfterValidator:
+    """Return a validator that refuses what *read* refuses; pydantic knows ValueErrors only."""
+
+    def check(text: str) -> str:
+        try:
+            read(text)
+        except RuleError as error:
+            raise ValueError(error.message) from None
+        return text
+
+    return pydantic.AfterValidator(check)
+
+
+def _one_or_list(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+type OneOrMore[T] = Annotated[
+    list[T], pydantic.BeforeValidator(_one_or_list), pydantic.Field(min_length=1)
+]
+"""A list that is not empty; one text is a list of one."""
 
 
 class Section(pydantic.BaseModel):

@@ -15,6 +15,7 @@ from mitmproxy.utils import human
 
 from forebay import shipped
 from forebay.errors import ForebayError
+from forebay.paths import expanded
 
 logger = logging.getLogger(__name__)
 
@@ -47,12 +48,7 @@ def path(option: str, text: str) -> Path:
     Raises:
         ForebayError: when it begins with an unknown user's home.
     """
-    try:
-        return Path(text).expanduser()
-    except RuntimeError:
-        raise ForebayError(
-            f"{option}: expected a path, found {text!r}: no such home folder"
-        ) from None
+    return expanded(option, text)
 
 
 def home() -> Path:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forebay.blocklist.answer import Answer, Asked, answer, page, proxy_status
+from forebay.blocklist.answer import Answer, Asked, answer, proxy_status
 from forebay.blocklist.rule import Cited
 from forebay.blocklist.stubs import stub
 from forebay.blocklist.verdict import Action, Verdict
@@ -274,12 +274,6 @@ def test_a_long_list_of_names_is_read_in_one_pass():
     got = fields(preflight(requested_headers=names))
 
     assert b"Access-Control-Allow-Headers" not in got
-
-
-def test_the_old_door_gives_the_page_of_a_document():
-    given = answered()
-
-    assert page(verdict(), host="ads.example", now_s=NOW) == (given.body, list(given.headers))
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from forebay.blocklist.rule import Cited
 from forebay.blocklist.verdict import NOT_LISTED, Action, Verdict, visible
 
-RULE = Cited("||ads.example^", "ads", "/home/me/ads.txt", 7, "social")
-EXCEPTION = Cited("@@||ads.example^", "own", "/home/me/own.txt", 1)
+RULE = Cited("||ads.example^", "ads", "/rules/ads.txt", 7, "social")
+EXCEPTION = Cited("@@||ads.example^", "own", "/rules/own.txt", 1)
 
 
 def verdict(**given) -> Verdict:
@@ -26,7 +26,7 @@ def test_the_outcome_is_flat_and_plain():
         "name": "ads.example",
         "rule": "||ads.example^",
         "list": "ads",
-        "path": "/home/me/ads.txt",
+        "path": "/rules/ads.txt",
         "line": 7,
         "group": "social",
         "exception": None,
@@ -43,7 +43,7 @@ def test_the_outcome_names_rule_and_exception():
     assert found["exception"] == {
         "rule": "@@||ads.example^",
         "list": "own",
-        "path": "/home/me/own.txt",
+        "path": "/rules/own.txt",
         "line": 1,
         "group": None,
     }

@@ -10,7 +10,7 @@ import pytest
 from cache.builders import DEADLINE_S, entry, key
 from cache.folders import execute, stored, written
 from forebay.cache.entry import FORMAT, VaryIndex
-from forebay.cache.inventory import Damage, Inventory, NoCacheError, url_of_entry
+from forebay.cache.inventory import Damage, Inventory, NoCacheError
 from forebay.cache.vary import variant_key
 from forebay.errors import ForebayError
 
@@ -139,7 +139,7 @@ def test_another_format_is_told(tmp_path, number):
 
 
 def test_an_entry_that_does_not_know_its_url():
-    assert url_of_entry(entry()) == ""
+    assert entry().url == ""
 
 
 def test_a_body_in_memory_has_no_file_to_be_damaged(tmp_path):

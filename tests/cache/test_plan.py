@@ -54,13 +54,13 @@ def test_the_clients_own_conditions_come_back():
 
 
 def test_a_rule_is_named_beside_the_reason():
-    rule = Rule("/home/me/cache.yaml", 7)
+    rule = Rule("/rules/cache.yaml", 7)
 
     assert plan.detail(rule, None) == "cache.yaml:7"
     assert plan.detail(rule, "stale") == "cache.yaml:7, stale"
     assert plan.detail(None, "stale") == "stale" and plan.detail(None, None) is None
     assert plan.note(get(), "hit", "fresh", rule)["rule"] == {
-        "file": "/home/me/cache.yaml",
+        "file": "/rules/cache.yaml",
         "line": 7,
     }
 

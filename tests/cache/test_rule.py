@@ -15,7 +15,7 @@ def target(path=b"/", host="a.example"):
 
 
 def test_a_rule_is_named_by_its_place():
-    assert Rule("/home/me/.forebay/rules/cache.yaml", 7).name == "cache.yaml:7"
+    assert Rule("/rules/.forebay/rules/cache.yaml", 7).name == "cache.yaml:7"
 
 
 @pytest.mark.parametrize(

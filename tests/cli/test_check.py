@@ -124,6 +124,7 @@ def test_lists_never_fetched_are_said(run):
     [
         (["ads.example"], "expected an absolute URL, found 'ads.example'"),
         (["https://a.example/", "--source", "b"], "--source: expected an absolute URL, found 'b'"),
+        (["https://a.example/", "--list", "~nobody-at-all/x"], "--list: expected a path, found"),
         (["https://a.example/", "--list", "/no/such"], "blocklist_files: cannot read /no/such"),
     ],
 )

@@ -139,12 +139,6 @@ def answer(verdict: Verdict, asked: Asked, *, now_s: float, redirect: str | None
     return Answer(403, _html(verdict, asked.host, now_s), _page_fields(verdict, asked))
 
 
-def page(verdict: Verdict, *, host: str, now_s: float) -> tuple[bytes, list[tuple[bytes, bytes]]]:
-    """Return the body and the header fields of the page for a document."""
-    given = answer(verdict, Asked(host, "GET", "document", None), now_s=now_s)
-    return given.body, list(given.headers)
-
-
 def proxy_status(verdict: Verdict) -> bytes:
     r"""Return the ``Proxy-Status`` field value (RFC 9209 §2.3.10), a valid structured field.
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar
@@ -17,6 +17,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from forebay import rulefile, schema
 from forebay.blocklist.expiry import span_s
 from forebay.errors import RuleError
+from forebay.schema import checked
 
 FILE = "lists.yaml"
 DEFAULT_GROUP = "default"
@@ -128,33 +129,20 @@ def _file(text: str) -> str:
     return text
 
 
-def _checked(read: Callable[[str], object]) -> AfterValidator:
-    """Return a validator that refuses what *read* refuses; pydantic knows ValueErrors only."""
-
-    def check(text: str) -> str:
-        try:
-            read(text)
-        except RuleError as error:
-            raise ValueError(error.message) from None
-        return text
-
-    return AfterValidator(check)
-
-
 class ListSection(schema.Section):
     """One item of ``lists``; *known* are the names that need no source, as they have one."""
 
     known: ClassVar[frozenset[str]] = frozenset()
 
     name: Annotated[str, AfterValidator(_name)]
-    url: Annotated[str, _checked(list_url)] | None = None
+    url: Annotated[str, checked(list_url)] | None = None
     file: Annotated[Annotated[str, AfterValidator(_file)] | None, Field(validate_default=True)] = (
         None
     )
     group: Annotated[str, AfterValidator(_group)] | None = None
     enabled: bool | None = None
     trust: bool | None = None
-    expires: Annotated[str, _checked(span_s)] | None = None
+    expires: Annotated[str, checked(span_s)] | None = None
 
     @field_validator("name")
     @classmethod
@@ -237,10 +225,16 @@ def load(shipped: Path, user: Path) -> tuple[ListEntry, ...]:
         ForebayError: when a file cannot be read.
         RuleErrors: with all that is wrong in one.
     """
-    return _read(user / FILE, _read(shipped / FILE, ()))
+    return read(user / FILE, read(shipped / FILE))
 
 
-def _read(path: Path, below: tuple[ListEntry, ...]) -> tuple[ListEntry, ...]:
+def read(path: Path, below: tuple[ListEntry, ...] = ()) -> tuple[ListEntry, ...]:
+    """Return *below* as changed and extended by the file *path*, which may be absent.
+
+    Raises:
+        ForebayError: when it cannot be read.
+        RuleErrors: with all that is wrong in it.
+    """
     try:
         path.stat()
     except (FileNotFoundError, NotADirectoryError):

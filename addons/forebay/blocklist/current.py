@@ -7,6 +7,7 @@ import gc
 import logging
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -114,7 +115,7 @@ class Current:
             stamp = await asyncio.to_thread(sources.stamp)
             if stamp == self._stamp:
                 return  # some other file beside the lists
-            after = await asyncio.to_thread(_built_beside, sources)
+            after = await asyncio.to_thread(_built, sources, _pause)
             if before is not None and not by_option:
                 _refuse_silence(before, after)
                 load.refuse_loss(before.lists, after.lists)
@@ -155,15 +156,8 @@ def _sources() -> Sources:
     )
 
 
-def _built(sources: Sources) -> Rules:
-    lists = load.load(sources.lists)
-    _require(lists)
-    return Rules(lists, sources.policies, sources.speaking)
-
-
-def _built_beside(sources: Sources) -> Rules:
-    """Build in a thread: with pauses, as every other thread waits while this one runs."""
-    lists = load.load(sources.lists, _pause)
+def _built(sources: Sources, pause: Callable[[], None] = lambda: None) -> Rules:
+    lists = load.load(sources.lists, pause)
     _require(lists)
     return Rules(lists, sources.policies, sources.speaking)
 
@@ -177,4 +171,5 @@ def _require(lists: load.RuleSet) -> None:
 
 
 def _pause() -> None:
+    """Let other threads run: all of them wait while one builds."""
     time.sleep(0.001)

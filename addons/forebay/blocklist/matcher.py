@@ -174,10 +174,10 @@ class Matcher:
             for rule in self._blocks.about_host(request)
         ):
             return False
-        exceptions = (self._exceptions, self._important_exceptions, self._pages)
-        return not any(
-            index.about_host(request) or (strictly and index.is_general) for index in exceptions
-        ) and not (strictly and self._pages)
+        exceptions = (self._exceptions, self._important_exceptions)  # those for pages among them
+        if strictly and (self._pages or any(index.is_general for index in exceptions)):
+            return False
+        return not any(index.about_host(request) for index in exceptions)
 
     def answer(self, request: Request, active: int = EVERY_LIST) -> str | None:
         """Return what a ``redirect-rule`` says a blocked *request* is answered with."""
@@ -229,7 +229,7 @@ class Matcher:
         if found is None:
             if len(self._of_pages) >= _MOST_CITED:
                 self._of_pages.clear()
-            page = _page(request)
+            page = _page(source)
             found = self._of_pages[source] = [] if page is None else _all(self._pages, page)
         return found
 
@@ -303,12 +303,10 @@ def _all(index: Index, request: Request) -> list[Rule]:
         return []  # that is why the request is refused
 
 
-def _page(request: Request) -> Request | None:
-    """Return the request for the page that *request* came from, if its URL is known."""
-    if request.source_url is None or request.type == "document":
-        return None
+def _page(source: str) -> Request | None:
+    """Return the request for the page at *source*, None if that is no URL."""
     try:
-        return Request.of(request.source_url, source=request.source_url, type="document")
+        return Request.of(source, source=source, type="document")
     except ValueError:
         return None
 

@@ -6,7 +6,6 @@ Importing this imports pydantic (see `forebay.schema`): import it late.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from ipaddress import IPv6Network, ip_interface, ip_network
 from pathlib import Path
 from typing import Annotated
@@ -36,6 +35,7 @@ from forebay.blocklist.policies import (
     user_key,
 )
 from forebay.errors import RuleError
+from forebay.schema import OneOrMore, checked
 
 LONGEST_NAME = 100
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -147,26 +147,6 @@ def _user(text: str) -> str:
     return _name(text)
 
 
-def _checked(read: Callable[[str], object]) -> AfterValidator:
-    """Return a validator that refuses what *read* refuses; pydantic knows ValueErrors only."""
-
-    def check(text: str) -> str:
-        try:
-            read(text)
-        except RuleError as error:
-            raise ValueError(error.message) from None
-        return text
-
-    return AfterValidator(check)
-
-
-def _one_or_list(value: object) -> object:
-    return [value] if isinstance(value, str) else value
-
-
-type OneOrMore[T] = Annotated[list[T], BeforeValidator(_one_or_list), Field(min_length=1)]
-
-
 class NarrowingSection(schema.Section):
     """A section in which an absent key means all, so that one with nothing under it must not.
 
@@ -192,9 +172,9 @@ _WINDOW = create_model(
     "WindowSection",
     __base__=NarrowingSection,
     **{
-        "days": (OneOrMore[Annotated[str, _checked(weekdays)]], list(DAYS)),
-        "from": (Annotated[str, _checked(first_minute)], "00:00"),
-        "to": (Annotated[str, _checked(minute_of_day)], "24:00"),
+        "days": (OneOrMore[Annotated[str, checked(weekdays)]], list(DAYS)),
+        "from": (Annotated[str, checked(first_minute)], "00:00"),
+        "to": (Annotated[str, checked(minute_of_day)], "24:00"),
     },
 )  # type: ignore[call-overload]
 type WindowSection = Annotated[
@@ -208,11 +188,11 @@ class PolicySection(NarrowingSection):
     """One item of ``policies``."""
 
     id: Annotated[str, AfterValidator(_name)]
-    clients: OneOrMore[Annotated[str, _checked(network)]] | None = None
+    clients: OneOrMore[Annotated[str, checked(network)]] | None = None
     users: OneOrMore[Annotated[str, AfterValidator(_user)]] | None = None
     when: Annotated[list[WindowSection], Field(min_length=1)] | None = None
     groups: dict[Annotated[str, AfterValidator(_name)], bool] = {}
-    allow: OneOrMore[Annotated[str, _checked(_allowed)]] | None = None
+    allow: OneOrMore[Annotated[str, checked(_allowed)]] | None = None
     answer: Answer = "page"
     mode: Annotated[Mode, Field(validate_default=True)] = Mode.FILTER
 

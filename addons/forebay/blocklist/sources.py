@@ -56,8 +56,13 @@ def gather(*, shipped: Path, user: Path, downloads: Path, files: tuple[Path, ...
     Raises:
         ForebayError: when a folder or a YAML file cannot be read, or says what it cannot.
     """
-    policies = Policies.of(_policies(user / POLICIES), _policies(shipped / POLICIES))
-    entries = _entries(shipped, user)
+    said = {path: _policies(path) for path in (user / POLICIES, shipped / POLICIES)}
+    policies = Policies.of(*said.values())
+    # Imported late: it imports pydantic, which no other addon's start waits for.
+    from forebay.blocklist import catalog
+
+    below = catalog.read(shipped / LISTS)
+    entries = catalog.read(user / LISTS, below)
     _know_groups(policies.policies, {entry.group for entry in entries})
     catalogued = [
         load.ListFile(
@@ -82,7 +87,15 @@ def gather(*, shipped: Path, user: Path, downloads: Path, files: tuple[Path, ...
         lists,
         policies,
         yaml,
-        frozenset(path for path in yaml if _says_anything(path)),
+        frozenset(
+            path
+            for path, found in (
+                *said.items(),
+                (shipped / LISTS, below),
+                (user / LISTS, [entry for entry in entries if entry not in below]),
+            )
+            if found
+        ),
         [shipped, user, downloads, *files, *(e.path for e in catalogued if not e.remote)],
     )
 
@@ -94,14 +107,9 @@ def used_entries(shipped: Path, user: Path) -> list[ListEntry]:
         ForebayError: when a YAML file cannot be read, or says what it cannot.
     """
     policies = Policies.of(_policies(user / POLICIES), _policies(shipped / POLICIES))
-    return _used(_entries(shipped, user), policies)
-
-
-def _entries(shipped: Path, user: Path) -> tuple[ListEntry, ...]:
-    # Imported late: it imports pydantic, which no other addon's start waits for.
     from forebay.blocklist import catalog
 
-    return catalog.load(shipped, user)
+    return _used(catalog.load(shipped, user), policies)
 
 
 def _used(entries: tuple[ListEntry, ...], policies: Policies) -> list[ListEntry]:
@@ -114,15 +122,6 @@ def _in_folder(folder: Path, *, trusted: bool) -> list[load.ListFile]:
         load.ListFile(path.stem, path, trusted=trusted, in_folder=True)
         for path in load.lists_in(folder / FOLDER)
     ]
-
-
-def _says_anything(path: Path) -> bool:
-    from forebay import rulefile, yamltree
-
-    if not path.exists():
-        return False
-    said = yamltree.parse(rulefile.read(path), path).value
-    return isinstance(said, dict) and any(said.values())
 
 
 def _policies(path: Path) -> tuple[Policy, ...]:

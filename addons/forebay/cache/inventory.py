@@ -148,11 +148,6 @@ class Inventory:
             return self._connection.execute(statement, values).fetchall()
 
 
-def url_of_entry(entry: Entry) -> str:
-    """Return the URL that *entry* was stored for, or ``""`` where that is not known."""
-    return entry.url
-
-
 def objects_of(folder: Path) -> Path:
     """Return where the database of *folder* lies.
 

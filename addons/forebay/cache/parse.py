@@ -6,17 +6,17 @@ Importing this imports pydantic (see `forebay.schema`): import it late.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from forebay import schema
 from forebay.cache.rule import Rule
 from forebay.errors import RuleError
 from forebay.rewrite.fields import field_name
 from forebay.rewrite.patterns import Glob, Hosts, path_pattern
+from forebay.schema import OneOrMore, checked
 
 _SPAN = re.compile(r"([0-9]{1,9})\s*(s|m|h|d|w)?", re.ASCII)
 _UNITS_S = {None: 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
@@ -67,49 +67,29 @@ def key_field(text: str) -> bytes:
     return name
 
 
-def _one_or_list(value: object) -> object:
-    return [value] if isinstance(value, str) else value
-
-
-def _checked(read: Callable[[str], object]) -> AfterValidator:
-    """Return a validator that refuses what *read* refuses; pydantic knows ValueErrors only."""
-
-    def check(text: str) -> str:
-        try:
-            read(text)
-        except RuleError as error:
-            raise ValueError(error.message) from None
-        return text
-
-    return AfterValidator(check)
-
-
 def _hosts(text: str) -> Hosts:
     return Hosts.of([text])
-
-
-type OneOrMore[T] = Annotated[list[T], BeforeValidator(_one_or_list), Field(min_length=1)]
 
 
 class MatchSection(schema.Section):
     """``match``: all that is given must hold."""
 
-    host: OneOrMore[Annotated[str, _checked(_hosts)]] | None = None
-    path: OneOrMore[Annotated[str, _checked(path_pattern)]] | None = None
+    host: OneOrMore[Annotated[str, checked(_hosts)]] | None = None
+    path: OneOrMore[Annotated[str, checked(path_pattern)]] | None = None
 
 
 class KeySection(schema.Section):
     """``key``: what tells stored responses apart."""
 
-    ignore_query: OneOrMore[Annotated[str, _checked(parameter)]] | None = None
-    fields: OneOrMore[Annotated[str, _checked(key_field)]] | None = None
+    ignore_query: OneOrMore[Annotated[str, checked(parameter)]] | None = None
+    fields: OneOrMore[Annotated[str, checked(key_field)]] | None = None
 
 
 class RuleSection(schema.Section):
     """One item of ``rules``."""
 
     match: MatchSection = MatchSection()
-    lifetime: Annotated[str, _checked(span_s)] | None = None
+    lifetime: Annotated[str, checked(span_s)] | None = None
     key: KeySection = KeySection()
     bypass: Annotated[bool, Field(validate_default=True)] = False
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from forebay.cache.entry import Entry
 from forebay.cache.generation import bump
-from forebay.cache.inventory import Inventory, connect, objects_of, told, url_of_entry
+from forebay.cache.inventory import Inventory, connect, objects_of, told
 from forebay.cache.key import primary_key
 from forebay.cache.rawdisk import RawDisk
 from forebay.cache.selection import Selection, target_of
@@ -69,7 +69,7 @@ def _meant(folder: Path, wanted: Selection) -> list[bytes]:
             return list(dict.fromkeys((*under, wanted.key)))
         keys: dict[bytes, None] = {}
         for key, record in inventory.records():
-            url = url_of_entry(record) if isinstance(record, Entry) else ""
+            url = record.url if isinstance(record, Entry) else ""
             if url and wanted.covers(url):
                 keys[key] = None
                 keys[primary_key(target_of(url))] = None  # where a list of variants may be

@@ -13,7 +13,7 @@ from typing import Any
 from forebay.blocklist.verdict import visible
 from forebay.cache import selection
 from forebay.cache.entry import Entry
-from forebay.cache.inventory import Inventory, NoCacheError, url_of_entry
+from forebay.cache.inventory import Inventory, NoCacheError
 from forebay.cache.purge import purge
 from forebay.cache.selection import Selection
 from forebay.cli import health
@@ -81,7 +81,7 @@ def _ls(given: argparse.Namespace, folder: Path) -> int:
         found = [
             facts(key, record, now_s)
             for key, record in inventory.records()
-            if isinstance(record, Entry) and wanted.covers(url_of_entry(record))
+            if isinstance(record, Entry) and wanted.covers(record.url)
         ]
     found.sort(key=lambda each: (each["url"] or "", each["key"]))
     if given.json:
@@ -134,7 +134,7 @@ def _entries(inventory: Inventory, wanted: Selection) -> Iterator[tuple[bytes, E
         yield from inventory.entries_under(wanted.key)
         return
     for key, record in inventory.records():
-        if isinstance(record, Entry) and wanted.covers(url_of_entry(record)):
+        if isinstance(record, Entry) and wanted.covers(record.url):
             yield key, record
 
 

@@ -7,7 +7,6 @@ import json
 import sys
 import time
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from forebay.blocklist import resource
@@ -22,6 +21,7 @@ from forebay.cache.inventory import NoCacheError
 from forebay.cli import stored
 from forebay.cli.places import add_places, home_folder, rules_folder
 from forebay.errors import ForebayError
+from forebay.paths import expanded
 
 ALLOWED, BLOCKED, BAD_INPUT = 0, 1, 2
 
@@ -38,7 +38,7 @@ def run(arguments: list[str]) -> int:
             shipped=rules_folder(given),
             user=home / "rules",
             downloads=home / "lists",
-            files=tuple(Path(each).expanduser() for each in given.list),
+            files=tuple(expanded("--list", each) for each in given.list),
         )
         lists = load(sources.lists)
     except (ForebayError, ValueError) as error:

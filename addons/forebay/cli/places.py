@@ -7,6 +7,7 @@ from pathlib import Path
 
 from forebay import shipped
 from forebay.errors import ForebayError
+from forebay.paths import expanded
 
 
 def add_places(parser: argparse.ArgumentParser) -> None:
@@ -21,7 +22,7 @@ def home_folder(given: argparse.Namespace) -> Path:
     Raises:
         ForebayError: when it begins with an unknown user's home.
     """
-    return _expanded("--home", given.home)
+    return expanded("--home", given.home)
 
 
 def rules_folder(given: argparse.Namespace) -> Path:
@@ -32,16 +33,7 @@ def rules_folder(given: argparse.Namespace) -> Path:
     """
     if not given.rules:
         return shipped.rules_folder()
-    folder = _expanded("--rules", given.rules)
+    folder = expanded("--rules", given.rules)
     if not folder.is_dir():
         raise ForebayError(f"--rules: expected a folder, found nothing at {folder}")
     return folder
-
-
-def _expanded(option: str, text: str) -> Path:
-    try:
-        return Path(text).expanduser()
-    except RuntimeError:
-        raise ForebayError(
-            f"{option}: expected a path, found {text!r}: no such home folder"
-        ) from None

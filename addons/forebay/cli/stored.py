@@ -9,12 +9,12 @@ from typing import Any
 
 from forebay.cache.entry import Entry
 from forebay.cache.freshness import current_age, is_fresh, time_to_live
-from forebay.cache.inventory import Inventory, url_of_entry
+from forebay.cache.inventory import Inventory
 from forebay.cache.load import load, sources
 from forebay.cache.rule import Rule
 from forebay.cache.selection import of_url
 from forebay.cli.places import home_folder, rules_folder
-from forebay.errors import ForebayError
+from forebay.paths import expanded
 
 
 def add_cache_folder(parser: argparse.ArgumentParser) -> None:
@@ -30,12 +30,7 @@ def cache_folder(given: argparse.Namespace) -> Path:
     """
     if not given.cache_dir:
         return home_folder(given) / "cache"
-    try:
-        return Path(given.cache_dir).expanduser()
-    except RuntimeError:
-        raise ForebayError(
-            f"--cache-dir: expected a path, found {given.cache_dir!r}: no such home folder"
-        ) from None
+    return expanded("--cache-dir", given.cache_dir)
 
 
 def cache_rules(given: argparse.Namespace) -> tuple[Rule, ...]:
@@ -51,7 +46,7 @@ def facts(key: bytes, entry: Entry, now_s: float) -> dict[str, Any]:
     """Return what is known of *entry* without its fields and body, in plain types."""
     fresh = not entry.no_cache and is_fresh(entry.validity, now_s)
     return {
-        "url": url_of_entry(entry) or None,
+        "url": entry.url or None,
         "key": key.hex(),
         "status": entry.status,
         "size_bytes": len(entry.body),

@@ -5,37 +5,19 @@ Importing this imports pydantic (see `forebay.schema`): import it late.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from forebay import schema
-from forebay.errors import RuleError
 from forebay.rewrite import patterns
 from forebay.rewrite.fields import field_name, field_value, removed_name
 from forebay.rewrite.match import Matcher
 from forebay.rewrite.rule import Operation, Rule, Verb
+from forebay.schema import OneOrMore, checked
 
 LONGEST_ID = 100
-
-
-def _one_or_list(value: object) -> object:
-    return [value] if isinstance(value, str) else value
-
-
-def _checked(read: Callable[[str], object]) -> AfterValidator:
-    """Return a validator that refuses what *read* refuses; pydantic knows ValueErrors only."""
-
-    def check(text: str) -> str:
-        try:
-            read(text)
-        except RuleError as error:
-            raise ValueError(error.message) from None
-        return text
-
-    return AfterValidator(check)
 
 
 def _each_once(fields: dict[str, str]) -> dict[str, str]:
@@ -51,9 +33,8 @@ def _hosts(text: str) -> patterns.Hosts:
     return patterns.Hosts.of([text])
 
 
-type OneOrMore[T] = Annotated[list[T], BeforeValidator(_one_or_list), Field(min_length=1)]
 type Fields = Annotated[
-    dict[Annotated[str, _checked(field_name)], Annotated[str, _checked(field_value)]],
+    dict[Annotated[str, checked(field_name)], Annotated[str, checked(field_value)]],
     AfterValidator(_each_once),
 ]
 
@@ -61,10 +42,10 @@ type Fields = Annotated[
 class MatchSection(schema.Section):
     """``match``: all that is given must hold."""
 
-    host: OneOrMore[Annotated[str, _checked(_hosts)]] | None = None
-    path: OneOrMore[Annotated[str, _checked(patterns.path_pattern)]] | None = None
-    method: OneOrMore[Annotated[str, _checked(patterns.method)]] | None = None
-    status: OneOrMore[Annotated[str, _checked(patterns.statuses)]] | None = None
+    host: OneOrMore[Annotated[str, checked(_hosts)]] | None = None
+    path: OneOrMore[Annotated[str, checked(patterns.path_pattern)]] | None = None
+    method: OneOrMore[Annotated[str, checked(patterns.method)]] | None = None
+    status: OneOrMore[Annotated[str, checked(patterns.statuses)]] | None = None
 
     def matcher(self) -> Matcher:
         """Return it compiled."""
@@ -79,7 +60,7 @@ class MatchSection(schema.Section):
 class EditSection(schema.Section):
     """``request`` or ``response``: what is done to the header fields."""
 
-    remove: OneOrMore[Annotated[str, _checked(removed_name)]] | None = None
+    remove: OneOrMore[Annotated[str, checked(removed_name)]] | None = None
     set: Fields = {}
     default: Fields = {}
     append: Fields = {}
