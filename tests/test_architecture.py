@@ -25,7 +25,7 @@ POLICY_MODULES = {
 }
 """What decides."""
 OTHER_MODULES = {
-    ".": "announce outcome paths regularfile rulefile settings shipped watch",
+    ".": "announce outcome paths regularfile rulefile rulefiles settings shipped watch",
     "blocklist": "addon asked catalog current download load sources transfer updates",
     "rewrite": "addon load",
     "cache": "addon answer background collector config crowd database disk draft filedisk folder "

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from forebay import shipped
-from forebay.cache.load import Source, load, sources, stamp
+from forebay.cache.load import load, sources
 from forebay.errors import RuleErrors
+from forebay.rulefiles import Source, stamp
 
 FORCE = "rules:\n  - lifetime: 1h\n"
 

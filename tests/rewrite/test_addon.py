@@ -271,7 +271,7 @@ class TestLife:
 
 class TestReload:
     def reload(self, rewrite: RewriteAddon) -> None:
-        asyncio.run(rewrite._changed())
+        asyncio.run(rewrite._files.renew())
 
     def test_an_edit_is_taken_over(self, tmp_path, caplog):
         caplog.set_level(logging.INFO)
@@ -338,9 +338,9 @@ class TestReload:
 
             async def run() -> None:
                 (tmp_path / "shipped" / "rewrite.yaml").write_text(text, encoding="utf-8")
-                reload = asyncio.create_task(rewrite._changed())
+                reload = asyncio.create_task(rewrite._files.renew())
                 await asyncio.sleep(0)  # it is reading now
-                rewrite._sources = rewrite._sources[:1]  # as configure does
+                rewrite._files.sources = rewrite._files.sources[:1]  # as configure does
                 await reload
 
             asyncio.run(run())

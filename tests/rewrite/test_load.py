@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from forebay.errors import ForebayError, RuleErrors
-from forebay.rewrite.load import Source, load, sources, stamp
+from forebay.rewrite.load import load, sources
 from forebay.rewrite.match import Head
 from forebay.rewrite.rule import Phase
+from forebay.rulefiles import Source, stamp
 
 SHIPPED = Path(__file__).parents[2] / "rules"
 

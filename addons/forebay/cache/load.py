@@ -7,25 +7,14 @@ them the list.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from forebay.cache.rule import Rule
-from forebay.errors import ForebayError, RuleError, RuleErrors
 from forebay.regularfile import open_regular
+from forebay.rulefiles import Source, read_all
 
 FILE = "cache.yaml"
 _LONGEST_COMMENT_BYTES = 16 * 1024
-
-type Stamp = tuple[tuple[int, int, int] | None, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A file to read, if it is there; *option* is blamed when it cannot be read."""
-
-    path: Path
-    option: str
 
 
 def sources(shipped: Path, user: Path) -> tuple[Source, ...]:
@@ -39,41 +28,23 @@ def sources(shipped: Path, user: Path) -> tuple[Source, ...]:
     return found if found[0].path.absolute() != found[1].path.absolute() else found[:1]
 
 
-def stamp(files: Iterable[Source]) -> Stamp:
-    """Return what changes when one of *files* is written, replaced or removed."""
-    return tuple(_stamp(source.path) for source in files)
-
-
 def load(files: Iterable[Source]) -> tuple[Rule, ...]:
     """Read *files*; one that is absent has no rules.
 
     Raises:
         RuleErrors: with all that is wrong in all of them.
     """
-    rules: list[Rule] = []
-    errors: list[RuleError] = []
-    for source in files:
-        try:
-            rules += _read(source.path)
-        except RuleErrors as error:
-            errors += error.errors
-        except RuleError as error:
-            errors.append(error)
-        except ForebayError as error:
-            errors.append(RuleError(f"{source.option}: {error}"))
-    if errors:
-        raise RuleErrors(errors)
-    return tuple(rules)
+    return tuple(read_all(files, _read))
 
 
-def _read(path: Path) -> tuple[Rule, ...]:
-    if _says_nothing(path):
+def _read(source: Source) -> tuple[Rule, ...]:
+    if _says_nothing(source.path):
         return ()
     # Imported late: they import pydantic, and no other addon's start waits for it.
     from forebay import rulefile
     from forebay.cache.parse import parse
 
-    return parse(rulefile.read(path), path)
+    return parse(rulefile.read(source.path), source.path)
 
 
 def _says_nothing(path: Path) -> bool:
@@ -88,11 +59,3 @@ def _says_nothing(path: Path) -> bool:
     return len(data) <= _LONGEST_COMMENT_BYTES and all(
         not line.strip() or line.lstrip().startswith(b"#") for line in data.splitlines()
     )
-
-
-def _stamp(path: Path) -> tuple[int, int, int] | None:
-    try:
-        found = path.stat()
-    except (OSError, ValueError):
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino

@@ -19,6 +19,7 @@ from forebay.cache.selection import Selection
 from forebay.cli import health
 from forebay.cli.places import add_places
 from forebay.cli.stored import add_cache_folder, cache_folder, cache_rules, facts, state
+from forebay.cli.table import print_table
 from forebay.errors import ForebayError
 
 DONE, NOTHING, BAD_INPUT = 0, 1, 2
@@ -87,14 +88,7 @@ def _ls(given: argparse.Namespace, folder: Path) -> int:
     if given.json:
         _print_json(found)
     elif found:
-        rows = [_COLUMNS, *map(_row, found)]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        for row in rows:
-            cells = [
-                cell.rjust(width) if name in _TO_THE_RIGHT else cell.ljust(width)
-                for cell, width, name in zip(row, widths, _COLUMNS, strict=True)
-            ]
-            print("  ".join(cells).rstrip())
+        print_table(_COLUMNS, map(_row, found), to_the_right=_TO_THE_RIGHT)
     return DONE if found else NOTHING
 
 

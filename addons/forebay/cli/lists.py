@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from forebay.cli.places import add_places, home_folder, rules_folder
+from forebay.cli.table import print_table
 from forebay.errors import ForebayError
 
 if TYPE_CHECKING:
@@ -90,14 +91,8 @@ def _named(entries: Sequence[ListEntry], names: Sequence[str]) -> list[ListEntry
 
 def _show(entries: Sequence[ListEntry], used: Sequence[ListEntry], folder: Path) -> None:
     now_s = time.time()
-    rows = [_HEADER, *(_row(entry, folder, now_s, used=entry in used) for entry in entries)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = [
-            cell.rjust(width) if name in ("rules", "age") else cell.ljust(width)
-            for cell, width, name in zip(row, widths, _HEADER, strict=True)
-        ]
-        print("  ".join(cells).rstrip())
+    rows = (_row(entry, folder, now_s, used=entry in used) for entry in entries)
+    print_table(_HEADER, rows, to_the_right=("rules", "age"))
 
 
 def _row(entry: ListEntry, folder: Path, now_s: float, *, used: bool) -> tuple[str, ...]:

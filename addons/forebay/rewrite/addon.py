@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Sequence
 from functools import lru_cache
-from pathlib import Path
 
 from mitmproxy import ctx, http
 from mitmproxy.addonmanager import Loader
@@ -16,10 +14,10 @@ from forebay.errors import ForebayError
 from forebay.names import canonical, is_address, split_authority
 from forebay.outcome import Outcome
 from forebay.rewrite.actions import Applied, rewrite
-from forebay.rewrite.load import RuleSet, Source, Stamp, load, sources, stamp
+from forebay.rewrite.load import RuleSet, load, sources
 from forebay.rewrite.match import Head
 from forebay.rewrite.rule import Phase
-from forebay.watch import Watcher
+from forebay.rulefiles import RuleFiles, Source
 
 logger = logging.getLogger(__name__)
 
@@ -118,10 +116,8 @@ class RewriteAddon:
     def __init__(self) -> None:
         self._editor = Editor()
         self.responses = RewriteResponsesAddon(self._editor)
-        self._sources: tuple[Source, ...] = ()
-        self._stamp: Stamp = ()
         self._running = False
-        self._watcher = Watcher(self._folders, self._changed)
+        self._files = RuleFiles("rewrite", load, self._put, str)
 
     def load(self, loader: Loader) -> None:
         """Declare the options."""
@@ -140,25 +136,21 @@ class RewriteAddon:
         if not updated & OPTIONS:
             return
         try:
-            files = self._configured_sources()
-            before = stamp(files)
-            rules = load(files)
+            self._files.read(self._configured_sources(), running=self._running)
         except ForebayError as error:
             settings.reject(error, running=self._running)
-            return
-        self._sources, self._stamp, self._editor.rules = files, before, rules
-        if self._running:  # the folders may be others now
-            self._watcher.stop()
-            self._watcher.start()
+
+    def _put(self, rules: RuleSet) -> None:
+        self._editor.rules = rules
 
     def running(self) -> None:
         """Begin to watch the files."""
         self._running = True
-        self._watcher.start()
+        self._files.start()
 
     def done(self) -> None:
         """Stop watching."""
-        self._watcher.stop()
+        self._files.stop()
         self._running = False
 
     def summary(self) -> str:
@@ -175,27 +167,6 @@ class RewriteAddon:
         if not ctx.options.rewrite:
             return ()
         return sources(settings.shipped_rules(), settings.user_rules(), ctx.options.rewrite_files)
-
-    def _folders(self) -> list[Path]:
-        return list(dict.fromkeys(source.path.absolute().parent for source in self._sources))
-
-    async def _changed(self) -> None:
-        """Read the rules again if their files were edited; keep the last good ones on errors."""
-        files = self._sources
-        found = await asyncio.to_thread(stamp, files)
-        if found == self._stamp:
-            return  # some other file of the folder
-        try:
-            rules = await asyncio.to_thread(load, files)
-        except ForebayError as error:
-            if files is self._sources:
-                self._stamp = found  # say it once
-                for line in str(error).splitlines():
-                    logger.warning("rewrite: rules not reloaded: %s", line)
-            return
-        if files is self._sources:  # else options were changed meanwhile
-            self._stamp, self._editor.rules = found, rules
-            logger.info("rewrite: %s (reloaded)", rules)
 
 
 class RewriteResponsesAddon:

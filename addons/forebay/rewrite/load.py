@@ -9,21 +9,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from forebay.errors import ForebayError, RuleError, RuleErrors
+from forebay.errors import ForebayError
 from forebay.rewrite.rule import Phase, Rule
+from forebay.rulefiles import Source, read_all
 
 FILE = "rewrite.yaml"
-
-type Stamp = tuple[tuple[int, int, int] | None, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A file to read; *option* is blamed when it cannot be read."""
-
-    path: Path
-    option: str = ""
-    may_be_absent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,31 +68,13 @@ def _expanded(name: str) -> Path:
         ) from None
 
 
-def stamp(files: Iterable[Source]) -> Stamp:
-    """Return what changes when one of *files* is written, replaced or removed."""
-    return tuple(_stamp(source.path) for source in files)
-
-
 def load(files: Iterable[Source]) -> RuleSet:
     """Read *files* into one rule set.
 
     Raises:
         RuleErrors: with all that is wrong in all of them.
     """
-    rules: list[Rule] = []
-    errors: list[RuleError] = []
-    for source in files:
-        try:
-            rules += _read(source)
-        except RuleErrors as error:
-            errors += error.errors
-        except RuleError as error:
-            errors.append(error)
-        except ForebayError as error:
-            errors.append(RuleError(f"{source.option}: {error}"))
-    if errors:
-        raise RuleErrors(errors)
-    return RuleSet.of(rules)
+    return RuleSet.of(read_all(files, _read))
 
 
 def _read(source: Source) -> tuple[Rule, ...]:
@@ -123,11 +95,3 @@ def _is_absent(path: Path) -> bool:
     except OSError:
         return False  # what hinders reading it is for the reader to say
     return False
-
-
-def _stamp(path: Path) -> tuple[int, int, int] | None:
-    try:
-        found = path.stat()
-    except (OSError, ValueError):
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino

@@ -1,0 +1,127 @@
+"""Files of rules that a person writes: read whole, watched, and read again when edited."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from forebay.errors import ForebayError, RuleError, RuleErrors
+from forebay.watch import Watcher
+
+logger = logging.getLogger(__name__)
+
+type Stamp = tuple[tuple[int, int, int] | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file to read; *option* is blamed when it cannot be read."""
+
+    path: Path
+    option: str = ""
+    may_be_absent: bool = False
+
+
+def stamp(files: Iterable[Source]) -> Stamp:
+    """Return what changes when one of *files* is written, replaced or removed."""
+    return tuple(_stamp(source.path) for source in files)
+
+
+def read_all[R](files: Iterable[Source], read: Callable[[Source], Iterable[R]]) -> list[R]:
+    """Return the rules of all *files*, each of which is refused whole, and with it all.
+
+    Raises:
+        RuleErrors: with all that is wrong in all of them.
+    """
+    rules: list[R] = []
+    errors: list[RuleError] = []
+    for source in files:
+        try:
+            rules += read(source)
+        except RuleErrors as error:
+            errors += error.errors
+        except RuleError as error:
+            errors.append(error)
+        except ForebayError as error:
+            errors.append(RuleError(f"{source.option}: {error}"))
+    if errors:
+        raise RuleErrors(errors)
+    return rules
+
+
+class RuleFiles[S]:
+    """The files that rules are from; the last good rules stay when an edit is a mistake.
+
+    Args:
+        name: what log lines begin with.
+        load: reads files to a set of rules.
+        put: puts a set in force.
+        told: returns the size of a set in words.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        load: Callable[[Iterable[Source]], S],
+        put: Callable[[S], None],
+        told: Callable[[S], str],
+    ) -> None:
+        self._name, self._load, self._put, self._told = name, load, put, told
+        self.sources: tuple[Source, ...] = ()
+        self._stamp: Stamp = ()
+        self._watcher = Watcher(self._folders, self.renew)
+
+    def read(self, sources: tuple[Source, ...], *, running: bool) -> None:
+        """Read *sources*, and put their rules in force.
+
+        Raises:
+            ForebayError: with all that is wrong in them.
+        """
+        before = stamp(sources)
+        rules = self._load(sources)
+        self.sources, self._stamp = sources, before
+        self._put(rules)
+        if running:  # the folders may be others now
+            self.stop()
+            self.start()
+
+    def start(self) -> None:
+        """Begin to watch the files."""
+        self._watcher.start()
+
+    def stop(self) -> None:
+        """Stop watching."""
+        self._watcher.stop()
+
+    async def renew(self) -> None:
+        """Read the rules again if their files were edited; keep the last good ones on errors."""
+        files = self.sources
+        found = await asyncio.to_thread(stamp, files)
+        if found == self._stamp:
+            return  # some other file of the folder
+        try:
+            rules = await asyncio.to_thread(self._load, files)
+        except ForebayError as error:
+            if files is self.sources:
+                self._stamp = found  # say it once
+                for line in str(error).splitlines():
+                    logger.warning("%s: rules not reloaded: %s", self._name, line)
+            return
+        if files is self.sources:  # else options were changed meanwhile
+            self._stamp = found
+            self._put(rules)
+            logger.info("%s: %s (reloaded)", self._name, self._told(rules))
+
+    def _folders(self) -> list[Path]:
+        return list(dict.fromkeys(source.path.absolute().parent for source in self.sources))
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino

@@ -1,0 +1,85 @@
+"""Files of rules, whatever the rules are."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import pytest
+
+from forebay.errors import ForebayError, RuleError, RuleErrors
+from forebay.rulefiles import RuleFiles, Source, read_all, stamp
+
+
+def lines_of(source):
+    text = source.path.read_text(encoding="utf-8")
+    if "bad" in text:
+        raise RuleErrors([RuleError("expected good, found bad", source.path, 1)])
+    if "gone" in text:
+        raise ForebayError("cannot read it")
+    return text.split()
+
+
+@pytest.fixture
+def files(tmp_path):
+    sources = tuple(Source(tmp_path / name, "some_option") for name in ("a", "b"))
+    for source in sources:
+        source.path.write_text("one two", encoding="utf-8")
+    return sources
+
+
+def held(files):
+    found = []
+    rules = RuleFiles(
+        "x", lambda files: read_all(files, lines_of), found.append, lambda s: f"{len(s)} words"
+    )
+    rules.read(files, running=False)
+    return rules, found
+
+
+def test_all_mistakes_of_all_files_are_said(files):
+    files[0].path.write_text("bad", encoding="utf-8")
+    files[1].path.write_text("gone", encoding="utf-8")
+
+    with pytest.raises(RuleErrors) as caught:
+        read_all(files, lines_of)
+
+    assert [str(error) for error in caught.value.errors] == [
+        f"{files[0].path}:1: expected good, found bad",
+        "some_option: cannot read it",
+    ]
+
+
+def test_the_stamp_changes_when_a_file_does(files):
+    seen = {stamp(files)}
+    files[0].path.write_text("one two three", encoding="utf-8")
+    seen.add(stamp(files))
+    files[1].path.unlink()
+    seen.add(stamp(files))
+
+    assert len(seen) == 3
+
+
+def test_an_edit_is_put_in_force_and_told(files, caplog):
+    caplog.set_level(logging.INFO)
+    rules, found = held(files)
+    files[0].path.write_text("three", encoding="utf-8")
+
+    asyncio.run(rules.renew())
+    asyncio.run(rules.renew())
+
+    assert found == [["one", "two"] * 2, ["three", "one", "two"]]
+    assert caplog.messages == ["x: 3 words (reloaded)"]
+
+
+def test_a_mistake_is_said_once_and_changes_nothing(files, caplog):
+    rules, found = held(files)
+    files[0].path.write_text("bad", encoding="utf-8")
+
+    asyncio.run(rules.renew())
+    asyncio.run(rules.renew())
+
+    assert len(found) == 1
+    assert caplog.messages == [
+        f"x: rules not reloaded: {files[0].path}:1: expected good, found bad"
+    ]
