@@ -7,7 +7,7 @@ from mitmproxy import http
 from mitmproxy.test import tflow
 
 from forebay import outcome
-from forebay.proxycore import bodies
+from forebay.proxycore import bodies, holding
 
 KB = 1024
 
@@ -295,3 +295,50 @@ def test_an_early_response_does_not_hide_an_upload():
 
     assert bodies.request_size(flow) == 50
     assert up.calls == ["feed", "end"]
+
+
+@pytest.fixture(name="can_hold")
+def _can_hold():
+    holding.PATCH.install()
+    yield
+    holding.PATCH.uninstall()
+
+
+@pytest.mark.usefixtures("can_hold")
+@pytest.mark.parametrize(
+    ("fields", "streamed"),
+    [
+        (length(300 * KB), False),
+        (length(300 * KB + 1), True),
+        (length(5), False),
+        (CHUNKED, False),
+        (EVENTS, True),
+    ],
+)
+def test_what_is_wanted_whole_is_kept_up_to_that_size(addon, fields, streamed):
+    """By two with different sizes; who does not get it is told."""
+    flow = exchange(request=fields, response=fields)
+    told = []
+    for limit in (300 * KB, 10):
+        bodies.want_request(flow, limit, lambda: told.append("request"))
+        bodies.want_response(flow, limit, lambda: told.append("response"))
+
+    response, flow.response = flow.response, None
+    addon.requestheaders(flow)
+    flow.response = response
+    addon.responseheaders(flow)
+
+    assert bool(flow.request.stream) is bool(flow.response.stream) is streamed
+    assert told == (["request", "request", "response", "response"] if streamed else [])
+
+
+def test_what_cannot_be_held_is_passed_on(addon):
+    """With a core that is not what the guard knows."""
+    flow = exchange(response=CHUNKED)
+    told = []
+    bodies.want_response(flow, KB, lambda: told.append("passed"))
+
+    addon.responseheaders(flow)
+
+    assert flow.response.stream
+    assert told == ["passed"]

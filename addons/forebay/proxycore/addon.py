@@ -21,6 +21,7 @@ from forebay import outcome, settings
 from forebay.errors import ForebayError
 from forebay.proxycore import (
     bodies,
+    holding,
     hopbyhop,
     interim,
     pressure,
@@ -67,6 +68,7 @@ GUARDS = (
     Guard(interim.PATCH, interim.self_test, filter_rests_on_it=False),
     Guard(trailers.PATCH, trailers.self_test, filter_rests_on_it=False),
     Guard(unreachable.PATCH, unreachable.self_test, filter_rests_on_it=False),
+    Guard(holding.PATCH, holding.self_test, filter_rests_on_it=False),
     Guard(source.PATCH, source.self_test, filter_rests_on_it=False),
     Guard(None, segments.self_test, filter_rests_on_it=True),
     Guard(None, tunnels.self_test, filter_rests_on_it=True),

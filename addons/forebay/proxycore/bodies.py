@@ -7,12 +7,16 @@ Other addons register consumers while the head passes (``consume_request`` in
 1. A message that an addon of ours answered has no upload to forward.
 2. A short body of known length is buffered: mitmproxy sends head and body in
    one piece, which is faster, and at most ``BUFFER_BYTES`` lie in memory.
-3. Where somebody wants to see whole bodies (mitmweb, ``-w``, HAR) or to edit
+3. An addon of ours that edits a body has *wanted* it whole, up to a size of its
+   own (``want_request``, ``want_response``).  Up to the largest such size it is
+   buffered, or *held* when its length is not known (see ``holding``): beyond,
+   it is streamed, and whoever wanted it is told so.
+4. Where somebody wants to see whole bodies (mitmweb, ``-w``, HAR) or to edit
    them (``modify_body``, another script), known lengths up to
    ``forebay_view_body_bytes`` are buffered too.  A body of unknown length is
-   captured up to that size on its way past for those who look, and buffered
-   for those who edit (an event stream excepted, as it has no end to wait for).
-4. All else is streamed, piece by piece and never held.
+   captured up to that size on its way past for those who look, and held for
+   those who edit (an event stream excepted, as it has no end to wait for).
+5. All else is streamed, piece by piece and never held.
 
 ``stream_large_bodies`` is left unset: its late check overrides addons.
 """
@@ -20,14 +24,15 @@ Other addons register consumers while the head passes (``consume_request`` in
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 
 from mitmproxy import http
 from mitmproxy.addonmanager import Loader
 
 from forebay import outcome, settings
 from forebay.errors import ForebayError
-from forebay.proxycore import audience
-from forebay.proxycore.body import Body, Capture
+from forebay.proxycore import audience, holding
+from forebay.proxycore.body import Body, Capture, Wanted
 from forebay.proxycore.body import BodyConsumer as BodyConsumer  # noqa: PLC0414  (re-exported)
 
 BUFFER_BYTES = 64 * 1024
@@ -61,6 +66,22 @@ def consume_request(flow: http.HTTPFlow, consumer: BodyConsumer) -> None:
 def consume_response(flow: http.HTTPFlow, consumer: BodyConsumer) -> None:
     """Give *consumer* the response's body; to be called in ``responseheaders``."""
     _of(flow).response.consumers.append(consumer)
+
+
+def want_request(flow: http.HTTPFlow, limit_bytes: int, passed: Callable[[], object]) -> None:
+    """Have the request's body kept whole for the hook ``request``; to be called at its head.
+
+    Args:
+        flow: its flow.
+        limit_bytes: a longer one is passed on as it comes.
+        passed: called when it is, before its head goes on.
+    """
+    _of(flow).request.wanted += (Wanted(limit_bytes, passed),)
+
+
+def want_response(flow: http.HTTPFlow, limit_bytes: int, passed: Callable[[], object]) -> None:
+    """Have the response's body kept whole for the hook ``response``; see ``want_request``."""
+    _of(flow).response.wanted += (Wanted(limit_bytes, passed),)
 
 
 def request_size(flow: http.HTTPFlow) -> int | None:
@@ -204,19 +225,32 @@ class Bodies:
     def _plan(self, message: http.Message, body: Body, length: int | None) -> bool | Body:
         if callable(message.stream) and not isinstance(message.stream, Body):
             body.inner = message.stream  # another script's; it sees what it would have seen
+            body.pass_on()
             return body
-        if length is not None and length <= BUFFER_BYTES:
-            return False
-        wanted = audience.present()
-        if wanted is not audience.Audience.NOBODY:
-            if length is not None and length <= self._view_bytes:
+        audience_ = audience.present()
+        whole_bytes = max((each.limit_bytes for each in body.wanted), default=0)
+        if audience_ is audience.Audience.EDITOR or (length is not None and audience_):
+            whole_bytes = max(whole_bytes, self._view_bytes)
+        if length is not None:
+            if length <= max(whole_bytes, BUFFER_BYTES):
                 return False
-            if length is None:
-                if wanted is audience.Audience.EDITOR and not _is_event_stream(message):
-                    return False
-                body.capture = Capture(self._view_bytes)
-                body.consumers.append(body.capture)
+        elif whole_bytes and not _is_event_stream(message):
+            if holding.available():
+                keeps = self._view_bytes if audience_ else None
+                holding.hold(message, whole_bytes, body, lambda: _pass_on(body, keeps))
+                return False
+            if audience_ is audience.Audience.EDITOR:
+                return False
+        _pass_on(body, self._view_bytes if audience_ and length is None else None)
         return body
+
+
+def _pass_on(body: Body, capture_bytes: int | None) -> None:
+    """Have a body streamed, and captured up to a size for those who look."""
+    body.pass_on()
+    if capture_bytes is not None:
+        body.capture = Capture(capture_bytes)
+        body.consumers.append(body.capture)
 
 
 def _is_event_stream(message: http.Message) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Protocol
 
 logger = logging.getLogger(__name__)
@@ -26,16 +27,28 @@ class BodyConsumer(Protocol):
         """Learn that the message broke off."""
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Somebody who wants a body whole before it is passed on, if it has *limit_bytes* at most.
+
+    *passed* is called when it has more and is passed on as it comes.
+    """
+
+    limit_bytes: int
+    passed: Callable[[], object]
+
+
 class Body:
     """One body on its way; called by mitmproxy with each piece of a streamed one."""
 
-    __slots__ = ("capture", "consumers", "finished", "inner", "size_bytes")
+    __slots__ = ("capture", "consumers", "finished", "inner", "size_bytes", "wanted")
 
     def __init__(self) -> None:
         self.consumers: list[BodyConsumer] = []
         self.size_bytes = 0
         self.finished = False
         self.capture: Capture | None = None
+        self.wanted: tuple[Wanted, ...] = ()
         self.inner: Callable[[bytes], Iterable[bytes] | bytes] | None = None
 
     def __call__(self, data: bytes) -> Iterable[bytes] | bytes:
@@ -60,6 +73,12 @@ class Body:
                 self.consumers.remove(consumer)
                 _abort(consumer)
                 logger.warning("body: %s left after an error: %s", type(consumer).__name__, error)
+
+    def pass_on(self) -> None:
+        """Tell those who wanted the body whole that they do not get it so."""
+        wanted, self.wanted = self.wanted, ()
+        for each in wanted:
+            each.passed()
 
     def complete(self, raw_content: bytes | None) -> None:
         """Finish with the buffered body, or with None for a streamed one."""
@@ -87,6 +106,7 @@ class Body:
 
     def _let_go(self) -> None:
         self.consumers.clear()
+        self.wanted = ()
         self.inner = None  # it may hold the flow that we are held by
 
 
