@@ -13,7 +13,7 @@ from mitmproxy import exceptions, http
 from mitmproxy import flow as mflow
 from mitmproxy.test import taddons
 
-from cache.builders import DEADLINE_S, Clock, Origin, exchange, get, status_field
+from cache.builders import DEADLINE_S, NOW_DATE, Clock, Origin, exchange, get, status_field
 from forebay import outcome
 from forebay.cache.addon import CacheAddon
 from forebay.proxycore import bodies
@@ -320,6 +320,116 @@ class TestParts:
         flow = run(cache, (get(), NEVER))
 
         assert (flow.response.status_code, flow.response.raw_content) == (200, b"0123456789")
+
+    @pytest.mark.parametrize(
+        ("first", "asked", "rest", "own"),
+        [
+            (0, "bytes=5-", 5, {}),
+            (5, "bytes=0-4", 0, {}),
+            (
+                0,
+                "bytes=5-",
+                5,
+                {"if_none_match": '"other"', "if_modified_since": NOW_DATE.decode()},
+            ),
+        ],
+    )
+    def test_a_part_is_completed_with_its_rest(self, cache, first, asked, rest, own):
+        """Only the rest is asked for, and the whole is the client's and the store's (§3.4)."""
+        halves = {0: b"01234", 5: b"56789"}
+        origin = self.part(rest, halves[rest], x="new", age="3")
+        run(cache, (get(range=f"bytes={first}-{first + 4}"), self.part(first, halves[first])))
+
+        flow = run(cache, (get(**own), origin))
+
+        (asked_for,) = origin.seen
+        assert (asked_for["Range"], asked_for["If-Range"]) == (asked, '"a"')
+        assert not {"If-None-Match", "If-Modified-Since"} & asked_for.keys()
+        assert "range" not in flow.request.headers
+        assert {name.replace("-", "_").lower() for name in flow.request.headers} >= own.keys()
+        response = flow.response
+        assert (response.status_code, response.raw_content) == (200, b"0123456789")
+        assert response.headers["content-length"] == "10" and response.headers["x"] == "new"
+        assert "content-range" not in response.headers
+        assert status_field(flow) == "forebay; fwd=partial; fwd-status=206; stored"
+        assert notes(flow)["stored"] is True
+        hit = run(cache, (get(), NEVER))
+        assert (hit.response.status_code, hit.response.raw_content) == (200, b"0123456789")
+        assert int(hit.response.headers["age"]) >= 3
+
+    def test_a_changed_whole_takes_the_place_of_a_part(self, cache):
+        """The origin's answer where If-Range does not hold."""
+        run(cache, (get(range="bytes=0-4"), self.part()))
+
+        flow = run(cache, (get(), Origin(body=b"newer", cache_control="max-age=60", etag='"b"')))
+
+        assert (flow.response.status_code, flow.response.raw_content) == (200, b"newer")
+        assert run(cache, (get(), NEVER)).response.raw_content == b"newer"
+
+    def test_an_error_is_passed_on(self, cache):
+        run(cache, (get(range="bytes=0-4"), self.part()))
+
+        flow = run(cache, (get(), Origin(status=503, body=b"down")))
+
+        assert (flow.response.status_code, flow.response.raw_content) == (503, b"down")
+
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            pytest.param({"status": 416, "content_range": "bytes */5"}, id="416"),
+            pytest.param({"status": 304, "body": b"", "etag": '"a"'}, id="304"),
+            pytest.param({"etag": '"b"', "content_range": "bytes 5-9/10"}, id="another tag"),
+            pytest.param({"etag": '"a"', "content_range": "bytes 5-9/11"}, id="another length"),
+            pytest.param({"etag": '"a"', "content_range": "bytes 4-8/10"}, id="another range"),
+            pytest.param({"etag": '"a"', "content_range": "bytes 5-7/10"}, id="a middle"),
+            pytest.param(
+                {"etag": '"a"', "content_range": "bytes 5-9/10", "body": b"567"}, id="length"
+            ),
+            pytest.param(
+                {
+                    "etag": '"a"',
+                    "content_range": "bytes 5-9/10",
+                    "body": b"567",
+                    "length": False,
+                    "transfer_encoding": "chunked",
+                },
+                id="short chunked",
+            ),
+        ],
+    )
+    def test_an_answer_that_is_not_the_rest_is_no_answer(self, cache, answer):
+        """The client asked for no range; the part goes, so that the next request is whole."""
+        run(cache, (get(range="bytes=0-4"), self.part()))
+
+        given = {"status": 206, "body": b"56789", "cache_control": "max-age=60", **answer}
+        flow = run(cache, (get(), Origin(**given)))
+
+        assert flow.response.status_code == 502
+        assert b"try again" in flow.response.raw_content
+        assert flow.response.headers["content-length"] == str(len(flow.response.raw_content))
+        again = Origin(body=b"0123456789")
+        assert run(cache, (get(), again)).response.raw_content == b"0123456789"
+        assert "range" not in {name.lower() for name in again.seen[0]}
+
+    def test_what_may_not_be_stored_is_completed_all_the_same(self, cache):
+        run(cache, (get(range="bytes=0-4"), self.part()))
+
+        private = self.part(5, b"56789")
+        private.fields = [f for f in private.fields if f[0] != b"Cache-Control"]
+        private.fields.append((b"Cache-Control", b"private"))
+        flow = run(cache, (get(), private))
+
+        assert (flow.response.status_code, flow.response.raw_content) == (200, b"0123456789")
+        assert notes(flow)["unstored"] == "private"
+
+    @pytest.mark.parametrize("tag", ['W/"a"', ""])
+    def test_without_a_strong_tag_the_whole_is_asked_for(self, cache, tag):
+        run(cache, (get(range="bytes=0-4"), self.part(tag=tag)))
+        origin = Origin(body=b"0123456789")
+
+        run(cache, (get(), origin))
+
+        assert "Range" not in origin.seen[0]
 
     def test_parts_of_different_versions_do_not(self, cache):
         run(cache, (get(range="bytes=0-4"), self.part()))

@@ -17,6 +17,11 @@ from forebay.cache.shape import Shape
 from forebay.proxycore import source
 
 _STATUS = b"Cache-Status"
+TEXT_UNSTORED: Fields = (
+    (b"Content-Type", b"text/plain; charset=utf-8"),
+    (b"Cache-Control", b"no-store"),
+)
+"""The head of an answer of our own that explains a failure."""
 _WITHOUT_LENGTH = frozenset({204})  # RFC 9110 §8.6
 _AGE = frozenset({b"age"})
 
@@ -113,11 +118,7 @@ def framed(fields: Fields, status: int, body_bytes: int) -> Fields:
 
 def gateway_timeout() -> http.Response:
     """Return the 504 for a client that wants only what is stored (RFC 9111 §5.2.1.7)."""
-    fields = (
-        (b"Content-Type", b"text/plain; charset=utf-8"),
-        (b"Cache-Control", b"no-store"),
-        (_STATUS, cache_status.refused("only-if-cached")),
-    )
+    fields = (*TEXT_UNSTORED, (_STATUS, cache_status.refused("only-if-cached")))
     return http.Response.make(504, b"Nothing stored answers this request.\n", fields)
 
 

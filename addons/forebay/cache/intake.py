@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +13,8 @@ from forebay.cache import answer, ranges, storable, update, variants
 from forebay.cache.cache_status import Fwd, forwarded
 from forebay.cache.collector import KEPT_BYTES, Collector
 from forebay.cache.combine import combined, settled
-from forebay.cache.decision import Revalidate
+from forebay.cache.completion import completion
+from forebay.cache.decision import Complete, Revalidate
 from forebay.cache.entry import Entry
 from forebay.cache.freshness import is_fresh
 from forebay.cache.headers import Head
@@ -25,6 +27,9 @@ from forebay.cache.rule import key_for, rule_for
 from forebay.cache.store import Store
 from forebay.cache.variants import Found
 from forebay.proxycore import bodies, source
+
+_OF_A_RANGE = frozenset({206, 304, 416})
+"""Answers to a request for the rest of a part which the client has not made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,8 @@ class Intake:
         elif isinstance(decision, Revalidate) and status == 304:
             why_not = update.refresh(flow.request, response, plan, now_s, self.set_cookie)
             notes["result"] = "revalidated"
+        elif isinstance(decision, Complete) and status in _OF_A_RANGE:
+            why_not = self._complete(flow, response, plan, now_s)
         elif plan.target.method == b"HEAD":
             why_not = self._confirm(flow.request, response, plan, now_s)
         else:
@@ -77,7 +84,7 @@ class Intake:
             self.store.delete(plan.found.key)
         if why_not is not None:
             notes["unstored"] = why_not
-        tells_status = serve is not None or isinstance(decision, Revalidate)
+        tells_status = serve is not None or isinstance(decision, Revalidate | Complete)
         answer.mark(
             response,
             forwarded(
@@ -101,6 +108,14 @@ class Intake:
         response, found = plan.response, plan.found
         if response is None or found is None or flow.response is not response:
             return
+        if plan.completion is not None:
+            whole = plan.completion.whole(response.raw_content or b"")
+            if whole is None:
+                self.store.delete(found.key)
+                update.fail_to_complete(response, plan)
+            elif plan.becomes is not None:
+                plan.refreshed = plan.becomes(whole)
+            plan.body = plan.body if whole is None else whole
         if isinstance(plan.body, bytes):
             response.raw_content = plan.body
         if plan.refreshed is not None and self._save(plan, found, plan.refreshed):
@@ -129,6 +144,40 @@ class Intake:
         ):
             plan.found = Found(plan.key)  # it stands for GETs of the target (RFC 9110 §9.3.3)
             plan.requested_at_s = max(plan.requested_at_s, now_s)
+
+    def _complete(
+        self, flow: http.HTTPFlow, response: http.Response, plan: Plan, now_s: float
+    ) -> str | None:
+        """Make the whole of a part that comes for a stored one, or return why not (§3.4)."""
+        assert plan.found is not None
+        assert plan.found.entry is not None
+        head = Head(response.headers.fields)
+        found = completion(plan.found.entry, head) if response.status_code == 206 else None
+        length = storable.content_length(head)
+        if found is None or length not in (None, found.rest.size_bytes):
+            is_part = response.status_code == 206
+            self.store.delete(plan.found.key)
+            update.fail_to_complete(response, plan)
+            if is_part and (length is None or length > self._kept_bytes):
+                flow.kill()  # rather than read it all to throw it away
+            return "not the rest"
+        owner, key = weakref.ref(flow), plan.found.key
+
+        def kill() -> None:
+            self.store.delete(key)
+            outgrown = owner()
+            if outgrown is not None:
+                outgrown.kill()
+
+        bodies.want_response(flow, found.rest.size_bytes, kill, is_announced=False)
+        framing = storable.framing_reason(response.data.http_version, 206, head)
+        becomes = update.complete(flow.request, response, plan, found, now_s, self.set_cookie)
+        if framing is not None:
+            return framing
+        if isinstance(becomes, str):
+            return becomes
+        plan.becomes = becomes
+        return None
 
     def _confirm(
         self, request: http.Request, response: http.Response, plan: Plan, now_s: float

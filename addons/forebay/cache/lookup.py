@@ -13,7 +13,7 @@ from forebay.cache.background import Background
 from forebay.cache.cache_status import Fwd, forwarded
 from forebay.cache.collapse import may_collapse
 from forebay.cache.crowd import Crowd
-from forebay.cache.decision import Forward, Refuse, Revalidate, Serve, decide, stand_in
+from forebay.cache.decision import Complete, Forward, Refuse, Revalidate, Serve, decide, stand_in
 from forebay.cache.headers import Head
 from forebay.cache.key import bypass_reason, untrusted_reason
 from forebay.cache.plan import Plan, add_conditions, detail, note, notes_of, target_of
@@ -114,6 +114,7 @@ async def look_up(
             and found.entry is not None
             and found.entry.allowance.while_revalidate_s > 0
             and background.may_refresh(flow, found.key),
+            may_complete=found.entry is not None and isinstance(found.entry.body, bytes),
         )
         if crowd is None or waits == _MAX_WAITS or not may_collapse(head, decision, found.entry):
             break
@@ -146,8 +147,9 @@ async def look_up(
             note(flow, "miss", f"only-if-cached, {decision.reason}", rule)
             outcome.of(flow)["answer"] = "cache"
             return None
-        case Revalidate():
-            notes = note(flow, "stale", decision.reason, rule)
+        case Revalidate() | Complete():
+            result = "stale" if isinstance(decision, Revalidate) else "miss"
+            notes = note(flow, result, decision.reason, rule)
             notes["added"] = [name.decode("ascii") for name, _ in decision.fields]
             plan.removed = add_conditions(flow.request, decision)
             plan.decision = decision

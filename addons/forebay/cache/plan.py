@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from mitmproxy import http
 
 from forebay import outcome
+from forebay.cache.completion import Completion
 from forebay.cache.conditional import CONDITIONS
-from forebay.cache.decision import Forward, Revalidate
+from forebay.cache.decision import Complete, Forward, Revalidate
 from forebay.cache.entry import Entry
 from forebay.cache.headers import Fields, Head, without
 from forebay.cache.key import Target
@@ -39,10 +41,12 @@ class Plan:
         response: the one that gets its body from the store.
         body: that body.
         names: the fields of the resource's Vary, as far as they are known.
+        completion: what the stored part becomes with the body that comes.
+        becomes: makes an entry of that, to be stored; None when it may not be.
     """
 
     target: Target
-    decision: Revalidate | Forward
+    decision: Revalidate | Complete | Forward
     requested_at_s: float
     asked: Head
     key: bytes
@@ -57,6 +61,8 @@ class Plan:
     response: http.Response | None = None
     body: Body = b""
     names: Names = ()
+    completion: Completion | None = None
+    becomes: Callable[[Body], Entry] | None = None
 
     @property
     def is_get(self) -> bool:
@@ -80,8 +86,8 @@ def target_of(request: http.Request) -> Target:
     return Target(data.method, data.scheme, data.host, data.port, data.path)
 
 
-def add_conditions(request: http.Request, decision: Revalidate) -> Fields:
-    """Make *request* conditional on what is stored; return the client's own conditions."""
+def add_conditions(request: http.Request, decision: Revalidate | Complete) -> Fields:
+    """Make *request* one about what is stored; return the client's own conditions."""
     fields = decision.fields
     if not request.data.http_version.startswith(b"HTTP/1"):
         fields = tuple((name.lower(), value) for name, value in fields)
@@ -95,7 +101,7 @@ def add_conditions(request: http.Request, decision: Revalidate) -> Fields:
 
 def remove_conditions(request: http.Request, plan: Plan) -> None:
     """Take our fields out again: a replay or the log must not take them for the client's."""
-    if isinstance(plan.decision, Revalidate):
+    if isinstance(plan.decision, Revalidate | Complete):
         added = frozenset(name.lower() for name, _ in plan.decision.fields)
         request.headers.fields = without(request.headers.fields, added) + plan.removed
         plan.removed = ()

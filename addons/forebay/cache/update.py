@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from mitmproxy import http
 
 from forebay.cache import answer, storable, validation
+from forebay.cache.completion import Completion
 from forebay.cache.decision import Serve, stand_in
 from forebay.cache.entry import Entry
 from forebay.cache.freshness import initial_age
 from forebay.cache.headers import Head
 from forebay.cache.judge import judged
+from forebay.cache.largebody import Body
 from forebay.cache.plan import Plan
 from forebay.cache.shape import shape
 from forebay.cache.staleness import Failure
@@ -55,6 +58,40 @@ def refresh(
     if b"age" in news:
         _append_age(response, int(initial_age(plan.refreshed.validity)))
     return None
+
+
+def complete(
+    request: http.Request,
+    response: http.Response,
+    plan: Plan,
+    found: Completion,
+    now_s: float,
+    set_cookie: storable.SetCookie,
+) -> Callable[[Body], Entry] | str:
+    """Make a 206 the head of the whole, whose body comes later, into ``plan.completion`` (§3.4).
+
+    Returns:
+        What makes an entry of that body, or why it must not be stored.
+    """
+    response.data.http_version = b"HTTP/1.1"
+    response.status_code, response.data.reason = 200, b"OK"
+    response.headers = http.Headers(found.fields)
+    plan.response, plan.completion = response, found
+    return judged(request, 200, b"OK", Head(found.fields), plan, now_s, set_cookie)
+
+
+def fail_to_complete(response: http.Response, plan: Plan) -> None:
+    """Make a 502 of an answer to a request for the rest that is not the rest.
+
+    The client has asked for the whole, and gets it when it asks again.
+    """
+    body = b"The origin's answer does not fit what is stored. Please try again.\n"
+    failed = http.Response.make(502, body, answer.TEXT_UNSTORED)
+    response.data.http_version = b"HTTP/1.1"
+    response.status_code, response.data.reason = 502, failed.data.reason
+    response.headers = failed.headers
+    response.raw_content = plan.body = body
+    plan.response, plan.completion, plan.refreshed = response, None, None
 
 
 def confirm(

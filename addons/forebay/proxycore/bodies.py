@@ -79,9 +79,19 @@ def want_request(flow: http.HTTPFlow, limit_bytes: int, passed: Callable[[], obj
     _of(flow).request.wanted += (Wanted(limit_bytes, passed),)
 
 
-def want_response(flow: http.HTTPFlow, limit_bytes: int, passed: Callable[[], object]) -> None:
-    """Have the response's body kept whole for the hook ``response``; see ``want_request``."""
-    _of(flow).response.wanted += (Wanted(limit_bytes, passed),)
+def want_response(
+    flow: http.HTTPFlow,
+    limit_bytes: int,
+    passed: Callable[[], object],
+    *,
+    is_announced: bool = True,
+) -> None:
+    """Have the response's body kept whole for the hook ``response``; see ``want_request``.
+
+    Without *is_announced* the head has been edited: its Content-Length is not
+    that of the body that comes.
+    """
+    _of(flow).response.wanted += (Wanted(limit_bytes, passed, is_announced),)
 
 
 def request_size(flow: http.HTTPFlow) -> int | None:
@@ -228,6 +238,8 @@ class Bodies:
             body.pass_on()
             return body
         audience_ = audience.present()
+        if not all(each.is_announced for each in body.wanted):
+            length = None
         whole_bytes = max((each.limit_bytes for each in body.wanted), default=0)
         if audience_ is audience.Audience.EDITOR or (length is not None and audience_):
             whole_bytes = max(whole_bytes, self._view_bytes)

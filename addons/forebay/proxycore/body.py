@@ -31,11 +31,13 @@ class BodyConsumer(Protocol):
 class Wanted:
     """Somebody who wants a body whole before it is passed on, if it has *limit_bytes* at most.
 
-    *passed* is called when it has more and is passed on as it comes.
+    *passed* is called when it has more and is passed on as it comes.  Without
+    *is_announced* the Content-Length is not that of the body that comes.
     """
 
     limit_bytes: int
     passed: Callable[[], object]
+    is_announced: bool = True
 
 
 class Body:

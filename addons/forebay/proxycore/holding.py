@@ -57,8 +57,8 @@ def hold(
         message: a request or a response whose ``stream`` is not set.
         limit_bytes: how much is kept.
         body: what takes the pieces once it is streamed after all.
-        outgrown: called at that moment, before the head goes on; must not
-            refer to the message.
+        outgrown: called at that moment, before the head goes on, and may kill
+            the flow; must not refer to the message.
     """
     _held[message] = _Held(limit_bytes, body, outgrown)
 
@@ -86,6 +86,8 @@ def _consume_response(original: Handler) -> Handler:
         ):
             collected = bytes(self.response_body_buf)
             self.response_body_buf.clear()
+            if (yield from self.check_killed(True)):
+                return
             yield from self.start_response_stream()
             yield from self.handle_event(ResponseData(self.stream_id, collected))
 
@@ -105,6 +107,8 @@ def _consume_request(original: Handler) -> Handler:
         ):
             collected = bytes(self.request_body_buf)
             self.request_body_buf.clear()
+            if (yield from self.check_killed(True)):
+                return
             yield from self.start_request_stream()
             if self.client_state == self.state_stream_request_body:
                 yield from self.handle_event(RequestData(self.stream_id, collected))
