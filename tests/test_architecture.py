@@ -18,8 +18,8 @@ POLICY_MODULES = {
     "blocklist": "altsvc answer domains expiry expression facts index judge matcher options parse "
     "pattern policies policyfile request resource rule stubs verdict",
     "rewrite": "actions fields match parse patterns rule",
-    "cache": "breaker cache_status collapse combine completion conditional dates decision directives entry "
-    "freshness headers invalidation key largebody parse ranges references rule selection shape "
+    "cache": "breaker cache_status checksum collapse combine completion conditional dates decision "
+    "directives entry freshness headers invalidation key largebody parse ranges references rule selection shape "
     "staleness statuses storable structured targeted validation vary",
     "trafficlog": "backlog failure parts record redact",
 }

@@ -10,10 +10,11 @@ from mitmproxy.test import tflow
 
 from forebay import outcome
 from forebay.cache.addon import CacheAddon
+from forebay.cache.checksum import CHECKSUM_BYTES
 from forebay.cache.disk import DiskStore
 from forebay.cache.entry import Entry
 from forebay.cache.headers import Head
-from forebay.cache.largebody import DIGEST_BYTES, PIECE_BYTES, Body, LargeBody
+from forebay.cache.largebody import PIECE_BYTES, Body, LargeBody
 from forebay.cache.notices import Notices
 from forebay.proxycore import bodies
 
@@ -61,7 +62,7 @@ def entry(
 def large(size_bytes: int = 300_000, name: str = f"ab/cd/{'0' * 28}.val") -> LargeBody:
     """Return a body in a file that is not there."""
     pieces = -(-size_bytes // PIECE_BYTES)
-    return LargeBody(name, size_bytes, bytes(range(DIGEST_BYTES)) * pieces)
+    return LargeBody(name, size_bytes, bytes(range(CHECKSUM_BYTES)) * pieces)
 
 
 def key(number: int = 1) -> bytes:

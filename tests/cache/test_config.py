@@ -9,6 +9,7 @@ from mitmproxy.test import taddons
 
 from forebay.cache import config
 from forebay.cache.config import Config
+from forebay.cache.entry import FORMAT
 from forebay.cache.storable import SetCookie
 from forebay.errors import ForebayError
 
@@ -83,9 +84,9 @@ def test_a_bad_value_is_one_line_that_names_the_option(read, option, value):
 
 
 def test_a_cache_of_a_newer_forebay_is_refused(read, tmp_path):
-    (tmp_path / "format").write_text("4\n")
+    (tmp_path / "format").write_text(f"{FORMAT + 1}\n")
 
-    with pytest.raises(ForebayError, match="found format 4"):
+    with pytest.raises(ForebayError, match=f"found format {FORMAT + 1}"):
         read(cache_dir=str(tmp_path))
 
 

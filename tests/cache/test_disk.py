@@ -16,6 +16,7 @@ import pytest
 
 from cache.builders import DEADLINE_S, Clock, disk, entry, key
 from forebay.cache import folder as folders
+from forebay.cache.entry import FORMAT
 from forebay.cache.largebody import DamagedBodyError
 from forebay.cache.notices import Notices
 
@@ -397,14 +398,14 @@ class TestFaults:
 
     def test_a_newer_format_is_not_touched(self, tmp_path, caplog):
         stored(tmp_path, entry())
-        (tmp_path / "format").write_text("4\n")
+        (tmp_path / "format").write_text(f"{FORMAT + 1}\n")
 
         with started(disk(tmp_path)) as store:
             store.put(key(1), entry())
             store.flush(0.2)
 
-        assert "found format 4" in caplog.text
-        (tmp_path / "format").write_text("3\n")
+        assert f"found format {FORMAT + 1}" in caplog.text
+        (tmp_path / "format").write_text(f"{FORMAT}\n")
         with started(disk(tmp_path)) as store:
             assert [store.has(key(n)) for n in range(2)] == [True, False]
 

@@ -63,6 +63,73 @@ def test_a_body_becomes_a_file(tmp_path):
     assert files(tmp_path) == [tmp_path / body.name]
 
 
+class Brake:
+    """Remembers what is to be awaited before more is read."""
+
+    def __init__(self):
+        self.waits = []
+
+    def __call__(self, wait):
+        self.waits.append(wait)
+
+
+@contextlib.contextmanager
+def blocked(drafts):
+    """Keep the thread busy, as a slow disk would."""
+    busy, free = threading.Event(), threading.Event()
+
+    def job():
+        busy.set()
+        assert free.wait(DEADLINE_S)
+
+    drafts.add(job)
+    assert busy.wait(DEADLINE_S)
+    try:
+        yield free
+    finally:
+        free.set()
+
+
+def test_an_origin_faster_than_the_disk_is_held_back(tmp_path):
+    """Until half of the queue is free again; nothing is lost."""
+    brake = Brake()
+    with begun(tmp_path, queue_bytes=1_000_000, hold_back=brake) as drafts:
+        draft = drafts.begin()
+
+        async def filled():
+            with blocked(drafts) as free:
+                draft.feed(BYTES[:500_000])
+                assert not brake.waits
+                draft.feed(BYTES[500_000:])
+                (wait,) = brake.waits
+                waiting = asyncio.ensure_future(wait())
+                await asyncio.sleep(0)
+                assert not waiting.done()
+                free.set()
+                await asyncio.wait_for(waiting, DEADLINE_S)
+
+        asyncio.run(filled())
+        body = finished(draft)
+
+    assert body.total_bytes == len(BYTES)
+    assert not draft.is_given_up
+
+
+def test_no_origin_is_held_back_for_long(tmp_path, monkeypatch):
+    """A second in all for one body; then the storing is given up, not the traffic."""
+    monkeypatch.setattr(module, "PATIENCE_S", 0.01)
+    brake = Brake()
+    with begun(tmp_path, queue_bytes=1_000_000, hold_back=brake) as drafts:
+        draft = drafts.begin()
+        with blocked(drafts):
+            draft.feed(BYTES)
+            asyncio.run(brake.waits[0]())
+            draft.feed(BYTES)
+
+    assert len(brake.waits) == 1
+    assert draft.is_given_up
+
+
 def test_what_is_given_up_leaves_nothing(tmp_path):
     with begun(tmp_path) as drafts:
         draft = drafts.begin()

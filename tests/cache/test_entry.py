@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pickle
 from dataclasses import replace
-from hashlib import blake2b
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cache.builders import NOW, entry, head, key, large
+from forebay.cache.checksum import checksum
 from forebay.cache.entry import (
     FORMAT,
     DamagedEntryError,
@@ -130,8 +130,8 @@ def test_another_format_is_refused():
 def sealed(meta: bytes) -> bytes:
     """Return *meta* under a prefix and checksum that fit."""
     prefix = b"FBC" + bytes([FORMAT, len(key())]) + len(meta).to_bytes(4) + (0).to_bytes(8)
-    checksum = blake2b(prefix + key() + meta, digest_size=32).digest()
-    return prefix + checksum + key() + meta
+    proof = checksum(prefix, key(), meta)
+    return prefix + proof + key() + meta
 
 
 def accepts(data: bytes) -> bool:

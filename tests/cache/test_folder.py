@@ -33,7 +33,9 @@ def test_a_newer_format_is_refused_and_left_alone(tmp_path):
     (folders.prepare(tmp_path) / "kept").write_bytes(b"x")
     (tmp_path / "format").write_text(f"{FORMAT + 1}\n")
 
-    with pytest.raises(ForebayError, match=r"^cache_dir: expected .*, found format 4 in [^\n]*$"):
+    with pytest.raises(
+        ForebayError, match=rf"^cache_dir: expected .*, found format {FORMAT + 1} in [^\n]*$"
+    ):
         folders.prepare(tmp_path)
 
     assert (tmp_path / "objects" / "kept").exists()

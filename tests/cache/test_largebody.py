@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from forebay.cache.checksum import CHECKSUM_BYTES, checksum
 from forebay.cache.largebody import (
-    DIGEST_BYTES,
     PIECE_BYTES,
     DamagedBodyError,
     Digester,
@@ -24,7 +23,7 @@ BYTES = bytes(number * 7 % 251 for number in range(SIZE))
 class InMemory:
     def piece(self, number, digest):
         data = BYTES[number * PIECE_BYTES : (number + 1) * PIECE_BYTES]
-        assert blake2b(data, digest_size=DIGEST_BYTES).digest() == digest
+        assert checksum(data) == digest
         return data
 
 
@@ -73,4 +72,4 @@ def test_a_body_that_is_not_open_cannot_be_read():
     [(SIZE, 3, True), (SIZE, 2, False), (SIZE, 4, False), (PIECE_BYTES, 1, True), (0, 0, False)],
 )
 def test_there_is_a_digest_for_each_piece(total_bytes, count, expected):
-    assert LargeBody("x", total_bytes, bytes(count * DIGEST_BYTES)).is_sound is expected
+    assert LargeBody("x", total_bytes, bytes(count * CHECKSUM_BYTES)).is_sound is expected

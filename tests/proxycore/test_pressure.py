@@ -166,3 +166,31 @@ def test_clients_without_http2_are_not_held_up(opts):
     context = client_context(opts)
 
     assert not asyncio.run(drains(Handler(context.client), context.client))
+
+
+@pytest.mark.usefixtures("patched")
+def test_whoever_takes_a_body_may_have_its_sender_wait(opts):
+    """Once, in the task that reads it, and in no other."""
+    context = client_context(opts)
+    room, order = asyncio.Event(), []
+
+    async def wait():
+        await room.wait()
+        order.append("room")
+
+    async def read(name):
+        if name == "held":
+            pressure.before_reading_on(wait)
+        await Handler(context.client).drain_writers()
+        order.append(name)
+
+    async def both():
+        held = asyncio.create_task(read("held"))
+        await asyncio.create_task(read("other"))
+        assert not held.done()
+        room.set()
+        await held
+
+    pressure.before_reading_on(wait)  # without a loop: nobody waits
+    asyncio.run(asyncio.wait_for(both(), 20))
+    assert order == ["other", "room", "held"]

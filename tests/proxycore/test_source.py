@@ -480,10 +480,52 @@ def test_other_hooks_are_the_cores(opts):
     asyncio.run(run())
 
 
-def test_a_blocking_read_runs_in_a_thread():
-    async def run():
-        read = source.in_thread(lambda offset, limit: (offset, limit, threading.get_ident()))
-        assert (await read(3, 4))[:2] == (3, 4)
-        assert (await read(3, 4))[2] != threading.get_ident()
+def test_a_blocking_read_runs_in_a_thread_a_block_ahead():
+    """What is sent comes in smaller pieces; each block is read once, whole, in order."""
+    body = bytes(range(256)) * (3 * source.BLOCK_BYTES // 256 + 1)
+    asked, threads, ahead = [], set(), threading.Event()
 
-    asyncio.run(run())
+    def blocking(offset, limit):
+        asked.append((offset, limit))
+        threads.add(threading.get_ident())
+        if offset == source.BLOCK_BYTES:
+            ahead.set()
+        return body[offset : offset + limit]
+
+    async def run():
+        read, found = source.in_thread(blocking, len(body)), b""
+        found = await read(0, source.PIECE_BYTES)
+        await asyncio.to_thread(ahead.wait, 20)
+        while len(found) < len(body):
+            found += await read(len(found), source.PIECE_BYTES)
+        return found
+
+    assert asyncio.run(run()) == body
+    assert ahead.is_set()
+    assert threading.get_ident() not in threads
+    block = source.BLOCK_BYTES
+    assert asked == [(0, block), (block, block), (2 * block, block), (3 * block, 256)]
+
+
+def test_a_read_that_fails_ahead_is_told_when_its_turn_comes(caplog):
+    """And not at all when nobody comes for it."""
+    read_ahead = threading.Event()
+
+    def blocking(offset, limit):
+        if offset:
+            read_ahead.set()
+            raise OSError("gone")
+        return b"x" * limit
+
+    async def run(*, comes):
+        read = source.in_thread(blocking, 2 * source.BLOCK_BYTES)
+        await read(0, 1)
+        await asyncio.to_thread(read_ahead.wait, 20)
+        if comes:
+            with pytest.raises(OSError, match="gone"):
+                await read(source.BLOCK_BYTES, 1)
+
+    asyncio.run(run(comes=True))
+    asyncio.run(run(comes=False))
+    gc.collect()
+    assert not caplog.records

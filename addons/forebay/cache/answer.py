@@ -97,7 +97,7 @@ def feed(flow: http.HTTPFlow, entry: Entry, shape: Shape, *, over_wire: bool = F
     """
     body = formed(entry, shape).body
     if isinstance(body, LargeBody) and flow.request.data.method == b"GET":
-        source.attach(flow, len(body), source.in_thread(body.read), over_wire=over_wire)
+        source.attach(flow, len(body), source.in_thread(body.read, len(body)), over_wire=over_wire)
 
 
 def framed(fields: Fields, status: int, body_bytes: int) -> Fields:

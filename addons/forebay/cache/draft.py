@@ -1,7 +1,9 @@
 """Large bodies written to files while they pass; one thread, and nobody waits for it.
 
-What the disk does not take in time is given up: the storing, never the traffic.
-A failure gives the body up, is told once, and keeps others away for a while.
+An origin that is faster than the disk is held back for it, a second at most in
+all; what the disk does not take even then is given up: the storing, never the
+traffic.  A failure gives the body up, is told once, and keeps others away for
+a while.
 """
 
 from __future__ import annotations
@@ -9,30 +11,48 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from forebay.cache.breaker import Breaker
 from forebay.cache.largebody import Digester, LargeBody
 from forebay.cache.notices import Notices
 from forebay.cache.valuefile import DRAFTS, DraftFile, new_name
+from forebay.proxycore import pressure
 
 _LARGEST_SHARE = 4
 """All drafts together may take this part (1/n) of the cache, besides what is stored."""
 _MOST_DRAFTS = 64
 _WRITE_BYTES = 4 * 2**20
+PATIENCE_S = 1.0
+"""How long the origin of one body is held back for the disk, in all."""
+_INTERVAL_S = 0.004
 
 type _Job = Callable[[], None]
+type HoldBack = Callable[[Callable[[], Awaitable[None]]], None]
+"""Has what it is given awaited before more of the body that passes is read."""
 
 
 class Draft:
     """One body on its way to a file; for the event loop."""
 
-    __slots__ = ("_digester", "_drafts", "_file", "is_given_up", "size_bytes", "waiting")
+    __slots__ = (
+        "_digester",
+        "_drafts",
+        "_file",
+        "_hold_back",
+        "_patience_s",
+        "is_given_up",
+        "size_bytes",
+        "waiting",
+    )
 
-    def __init__(self, drafts: Drafts) -> None:
+    def __init__(self, drafts: Drafts, hold_back: HoldBack) -> None:
         self._drafts = drafts
+        self._hold_back = hold_back
+        self._patience_s = PATIENCE_S
         self._file: DraftFile | None = None
         self._digester = Digester()
         self.size_bytes = 0
@@ -43,6 +63,14 @@ class Draft:
         """Have the next bytes written."""
         if not self.is_given_up:
             self._drafts.take(self, data)
+            if self._drafts.is_filling() and self._patience_s > 0:
+                self._hold_back(self._until_there_is_room)
+
+    async def _until_there_is_room(self) -> None:
+        while self._drafts.is_filling() and self._patience_s > 0 and not self.is_given_up:
+            started = time.monotonic()
+            await asyncio.sleep(_INTERVAL_S)
+            self._patience_s -= time.monotonic() - started
 
     def finish(self, done: Callable[[LargeBody], object]) -> bool:
         """Have the file put in place and *done* called in this event loop.
@@ -112,6 +140,7 @@ class Drafts:
         clock: POSIX seconds, for how long a failing disk is left alone.
         notices: where faults are told.
         queue_bytes: how much may wait to be written.
+        hold_back: holds the origin of a body back.
     """
 
     def __init__(
@@ -122,7 +151,9 @@ class Drafts:
         clock: Callable[[], float],
         notices: Notices,
         queue_bytes: int = 8 * 2**20,
+        hold_back: HoldBack = pressure.before_reading_on,
     ) -> None:
+        self._hold_back = hold_back
         self.objects = objects
         self._limit_bytes = limit_bytes // _LARGEST_SHARE
         self._clock = clock
@@ -150,7 +181,7 @@ class Drafts:
                     target=self._run, name="cache large bodies", daemon=True
                 )
                 self._thread.start()
-            draft = Draft(self)
+            draft = Draft(self, self._hold_back)
             self._under_way.add(draft)
         return draft
 
@@ -162,13 +193,18 @@ class Drafts:
             if not is_late and taken <= self._limit_bytes:
                 draft.size_bytes += len(data)
                 self._queued_bytes += len(data)
+                if not draft.waiting:  # else a job for it is queued
+                    self._jobs.append((draft.write, draft))
+                    self._changed.notify_all()
                 draft.waiting.append(data)
-                self._jobs.append((draft.write, draft))
-                self._changed.notify_all()
                 return
         if is_late:
             self._notices.warn("large slow", f"{self.objects} is too slow for a large body")
         draft.give_up()
+
+    def is_filling(self) -> bool:
+        """Return whether so much waits to be written that there is soon no room."""
+        return self._queued_bytes > self._queue_limit_bytes // 2
 
     def next_of(self, draft: Draft) -> bytes:
         """Take from the queue what is written of *draft* at once."""
@@ -179,6 +215,8 @@ class Drafts:
                 pieces.append(draft.waiting.popleft())
                 size_bytes += len(pieces[-1])
             self._queued_bytes -= size_bytes
+            if draft.waiting:
+                self._jobs.appendleft((draft.write, draft))  # before what ends it
         return b"".join(pieces)
 
     def discard(self, body: LargeBody) -> None:

@@ -2,7 +2,7 @@
 
 A database or a value file may hand back bytes that were cut, flipped or meant
 for another key, and says nothing.  So an encoded record carries magic, format,
-key and lengths, and a BLAKE2b checksum over all of it; ``decode`` accepts what
+key and lengths, and a checksum over all of it; ``decode`` accepts what
 is intact and nothing else, and never runs anything that it reads.
 """
 
@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, field
-from hashlib import blake2b
 
 import msgspec
 
+from forebay.cache.checksum import CHECKSUM_BYTES, checksum
 from forebay.cache.freshness import Validity, validity
 from forebay.cache.headers import Fields, Head
 from forebay.cache.largebody import Body, LargeBody
@@ -23,10 +23,9 @@ from forebay.cache.targeted import governing
 from forebay.cache.vary import Names, Values
 
 MAGIC = b"FBC"
-FORMAT = 3
+FORMAT = 4
 """Format number of what is written here; a folder of a higher one is refused."""
 
-_CHECKSUM_BYTES = 32
 _PREFIX = struct.Struct(">3sBBIQ")  # magic, format, key length, meta length, body length
 
 
@@ -152,10 +151,8 @@ def encode(key: bytes, record: Record) -> bytes:
         meta = _IndexMeta(record.name_sets, record.begun_at_s)
     packed = _encoder.encode(meta)
     prefix = _PREFIX.pack(MAGIC, FORMAT, len(key), len(packed), len(body))
-    checksum = blake2b(digest_size=_CHECKSUM_BYTES)
-    for part in (prefix, key, packed, body):
-        checksum.update(part)
-    return b"".join((prefix, checksum.digest(), key, packed, body))
+    proof = checksum(prefix, key, packed, body)
+    return b"".join((prefix, proof, key, packed, body))
 
 
 def decode(key: bytes, data: bytes) -> Record:
@@ -164,7 +161,7 @@ def decode(key: bytes, data: bytes) -> Record:
     Raises:
         DamagedEntryError: when *data* is not intact, or of another key or format.
     """
-    start = _PREFIX.size + _CHECKSUM_BYTES
+    start = _PREFIX.size + CHECKSUM_BYTES
     if len(data) < start:
         raise DamagedEntryError(f"expected at least {start} bytes, found {len(data)}")
     magic, number, key_length, meta_length, body_length = _PREFIX.unpack_from(data)
@@ -173,9 +170,7 @@ def decode(key: bytes, data: bytes) -> Record:
     if len(data) != start + key_length + meta_length + body_length:
         raise DamagedEntryError(f"expected another length, found {len(data)} bytes")
     rest = memoryview(data)[start:]
-    checksum = blake2b(data[: _PREFIX.size], digest_size=_CHECKSUM_BYTES)
-    checksum.update(rest)
-    if checksum.digest() != data[_PREFIX.size : start]:
+    if checksum(data[: _PREFIX.size], rest) != data[_PREFIX.size : start]:
         raise DamagedEntryError("expected another checksum")
     if rest[:key_length] != key:
         raise DamagedEntryError("expected another key")

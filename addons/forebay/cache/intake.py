@@ -78,7 +78,7 @@ class Intake:
         else:
             why_not = self._collect(flow, response, plan, now_s, notes)
         if plan.response is response and isinstance(plan.body, LargeBody):
-            read = source.in_thread(plan.body.read)
+            read = source.in_thread(plan.body.read, len(plan.body))
             source.attach(flow, len(plan.body), read, over_wire=True)
         if why_not in update.OUTDATING:
             self.store.delete(plan.found.key)

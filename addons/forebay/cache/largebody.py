@@ -8,12 +8,12 @@ be sliced like bytes; a slice is another view of the same file.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from hashlib import blake2b
 from typing import Protocol
+
+from forebay.cache.checksum import CHECKSUM_BYTES, Checksum
 
 PIECE_BYTES = 2**20
 """How much of the file has one digest, and lies in memory while it is sent."""
-DIGEST_BYTES = 16
 
 
 class DamagedBodyError(Exception):
@@ -69,7 +69,7 @@ class LargeBody:
     def is_sound(self) -> bool:
         """Whether the sizes fit together, and there is a digest for each piece."""
         pieces = -(-self.total_bytes // PIECE_BYTES)
-        return self.total_bytes > 0 and len(self.digests) == pieces * DIGEST_BYTES
+        return self.total_bytes > 0 and len(self.digests) == pieces * CHECKSUM_BYTES
 
     def read(self, offset: int, limit_bytes: int) -> bytes:
         """Return some of the view's bytes from *offset* on, one at least; may block.
@@ -81,7 +81,7 @@ class LargeBody:
         if self.file is None:
             raise DamagedBodyError("expected an open file, found none")
         number, start = divmod(self.first + offset, PIECE_BYTES)
-        digest = self.digests[number * DIGEST_BYTES : (number + 1) * DIGEST_BYTES]
+        digest = self.digests[number * CHECKSUM_BYTES : (number + 1) * CHECKSUM_BYTES]
         piece = self.file.piece(number, digest)
         return piece[start : start + min(limit_bytes, len(self) - offset)]
 
@@ -95,7 +95,7 @@ class Digester:
 
     >>> digester = Digester()
     >>> digester.update(bytes(PIECE_BYTES + 1))
-    >>> len(digester.digests()) // DIGEST_BYTES
+    >>> len(digester.digests()) // CHECKSUM_BYTES
     2
     """
 
@@ -106,7 +106,7 @@ class Digester:
         self._begin()
 
     def _begin(self) -> None:
-        self._current = blake2b(digest_size=DIGEST_BYTES)
+        self._current = Checksum()
         self._room_bytes = PIECE_BYTES
 
     def update(self, data: bytes) -> None:
@@ -125,4 +125,6 @@ class Digester:
         """Return those of all pieces; the last one may be short."""
         if self._room_bytes == PIECE_BYTES:
             return bytes(self._done)
-        return bytes(self._done) + self._current.digest()
+        self._done += self._current.digest()
+        self._begin()
+        return bytes(self._done)

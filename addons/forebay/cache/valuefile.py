@@ -12,10 +12,10 @@ import secrets
 import threading
 import weakref
 from collections.abc import Callable
-from hashlib import blake2b
 from pathlib import Path
 
-from forebay.cache.largebody import DIGEST_BYTES, PIECE_BYTES, DamagedBodyError
+from forebay.cache.checksum import checksum
+from forebay.cache.largebody import PIECE_BYTES, DamagedBodyError
 
 try:
     import fcntl
@@ -72,7 +72,7 @@ class OpenFile:
                 self._number, self._piece = -1, b""
                 os.lseek(self._descriptor, number * PIECE_BYTES, os.SEEK_SET)
                 data = os.read(self._descriptor, PIECE_BYTES)
-                if blake2b(data, digest_size=DIGEST_BYTES).digest() != digest:
+                if checksum(data) != digest:
                     self._damaged()
                     raise DamagedBodyError(f"expected piece {number} as it was stored")
                 self._number, self._piece = number, data

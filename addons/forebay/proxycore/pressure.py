@@ -10,6 +10,9 @@ that does not read, costs the whole body in memory.  Two ways round that:
 * A sender over HTTP/1 has the connection to itself: it is not read meanwhile,
   as TCP's own back pressure (``drain_writers``) would have it.  Such a wait is
   bounded by ``PATIENCE_S``, since the receiver may be waiting for the sender.
+
+Whoever takes a body besides its receiver may hold its sender back, too
+(``before_reading_on``).
 """
 
 from __future__ import annotations
@@ -58,6 +61,26 @@ class _Held:
 
 
 _held: weakref.WeakKeyDictionary[Http2Connection, _Held] = weakref.WeakKeyDictionary()
+
+
+_before_reading_on: weakref.WeakKeyDictionary[asyncio.Task[Any], Callable[[], Awaitable[None]]] = (
+    weakref.WeakKeyDictionary()
+)
+"""What the task of a connection awaits before it reads on."""
+
+
+def before_reading_on(wait: Callable[[], Awaitable[None]]) -> None:
+    """Have *wait* awaited before more is read of the connection that is being read.
+
+    To be called while a piece of a body passes; elsewhere it does nothing.  The
+    whole connection waits, so it must not be for long.
+    """
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:  # no event loop: a self-test
+        return
+    if task is not None:
+        _before_reading_on[task] = wait
 
 
 def kept_bytes(receiver: Http2Connection, stream_id: int) -> int:
@@ -139,7 +162,11 @@ def _drain_writers(
     original: Callable[[ConnectionHandler], Awaitable[None]],
 ) -> Callable[[ConnectionHandler], Awaitable[None]]:
     async def drain_writers(self: ConnectionHandler) -> None:
+        task = asyncio.current_task()
+        wait = None if task is None else _before_reading_on.pop(task, None)
         await original(self)
+        if wait is not None:
+            await wait()
         if self.client in _connections:
             await _wait_for_room(self)
 

@@ -46,7 +46,9 @@ from forebay.proxycore.sansio import Driver, client_context
 logger = logging.getLogger(__name__)
 
 PIECE_BYTES = 2**17
-"""How much is read at a time."""
+"""How much is sent at a time."""
+BLOCK_BYTES = 2**20
+"""How much a thread reads at a time."""
 RECHECK_S = 1.0
 """How long a client's windows are waited for before it is looked whether it is still there."""
 
@@ -117,13 +119,49 @@ def discard(flow: http.HTTPFlow) -> None:
         source.close()
 
 
-def in_thread(read: Callable[[int, int], bytes]) -> Read:
-    """Return *read*, which may block, as one that runs in a thread."""
+def in_thread(read: Callable[[int, int], bytes], size_bytes: int) -> Read:
+    """Return *read*, which may block, as one that runs in a thread, a block ahead of what is sent.
 
-    async def call(offset: int, limit_bytes: int) -> bytes:
-        return await asyncio.to_thread(read, offset, limit_bytes)
+    Args:
+        read: from an offset at most so many bytes, at least one.
+        size_bytes: where the last block ends.
+    """
+    return _Ahead(read, size_bytes)
 
-    return call
+
+class _Ahead:
+    """The block that is being sent, and the one behind it that is being read."""
+
+    __slots__ = ("_block", "_next", "_read", "_size_bytes", "_start")
+
+    def __init__(self, read: Callable[[int, int], bytes], size_bytes: int) -> None:
+        self._read = read
+        self._size_bytes = size_bytes
+        self._start, self._block = 0, b""
+        self._next: tuple[int, asyncio.Future[bytes]] | None = None
+
+    async def __call__(self, offset: int, limit_bytes: int) -> bytes:
+        if not self._start <= offset < self._start + len(self._block):
+            reading, self._next = self._next, None
+            if reading is None or reading[0] != offset:
+                reading = offset, self._begin(offset)
+            self._start, self._block = offset, await reading[1]
+            behind = offset + len(self._block)
+            if self._block and behind < self._size_bytes:
+                self._next = behind, self._begin(behind)
+        at = offset - self._start
+        return self._block[at : at + limit_bytes]
+
+    def _begin(self, offset: int) -> asyncio.Future[bytes]:
+        wanted = min(BLOCK_BYTES, self._size_bytes - offset)
+        reading = asyncio.get_running_loop().run_in_executor(None, self._read, offset, wanted)
+        reading.add_done_callback(_seen)  # nobody may come for it
+        return reading
+
+
+def _seen(reading: asyncio.Future[bytes]) -> None:
+    if not reading.cancelled():
+        reading.exception()
 
 
 def _close(close: Callable[[], object] | None) -> None:
