@@ -492,3 +492,24 @@ def test_many_streams_at_once(serving, tmp_path):
     assert [digest(tmp_path / f"got{number}") for number in range(8)] == [wanted] * 8
     assert [record["http.response.body.size"] for record in proxy.records()] == [5 * MB] * 8
     assert proxy.text().count("closed /") == 8
+
+
+def test_an_unknown_coding_passes_when_the_user_says_so(start_proxy, client_of, authority):
+    """To the end of its connection, to HTTP/2 without the field; it is never stored."""
+    proxy = start_proxy(forebay_unknown_coding="pass")
+    raw = b"HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nTransfer-Encoding: x-new\r\n\r\nbody"
+    tls = authority.context(protocols=("http/1.1",))
+    with Origin(lambda seen: Reply(raw=raw), tls=tls) as secure, Origin(secure.handler) as plain:
+        client, url = client_of(proxy, http2=True), secure.url("/", "localhost")
+        answers = [client.get(url) for _ in range(2)]
+        host = f"127.0.0.1:{plain.port}".encode()
+        with socket.create_connection(("127.0.0.1", proxy.port), timeout=20) as http1:
+            http1.sendall(b"GET http://%b/ HTTP/1.1\r\nHost: %b\r\n\r\n" % (host, host))
+            got = b"".join(iter(lambda: http1.recv(65536), b""))
+
+    for answer in answers:
+        assert (answer.http_version, answer.status_code, answer.content) == ("HTTP/2", 200, b"body")
+        assert "transfer-encoding" not in answer.headers
+    assert len(secure.seen) == 2
+    assert b"Transfer-Encoding: x-new\r\n" in got
+    assert got.endswith(b"\r\n\r\nbody")

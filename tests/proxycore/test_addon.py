@@ -13,7 +13,7 @@ from mitmproxy.test import taddons, tflow
 
 from forebay import outcome
 from forebay.proxycore import addon as addon_module
-from forebay.proxycore import bodies, serverfirst, unloaded, upload
+from forebay.proxycore import bodies, codings, serverfirst, unloaded, upload
 from forebay.proxycore.addon import GUARDS, Proxycore
 from forebay.proxycore.patch import CoreMismatchError
 
@@ -306,3 +306,20 @@ def test_only_websocket_is_switched_to(asked, answered, killed):
     Proxycore().responseheaders(flow)
 
     assert (flow.error is not None) is killed
+
+
+def test_unknown_codings_pass_only_when_told(tctx, core):
+    """And never where requests are not validated either."""
+    core.running()
+    assert not codings.PATCH.installed
+
+    tctx.configure(core, forebay_unknown_coding="pass")
+    assert codings.PATCH.installed
+
+    with pytest.raises(exceptions.OptionsError, match="expected validate_inbound_headers=true"):
+        tctx.configure(core, validate_inbound_headers=False)
+    with pytest.raises(exceptions.OptionsError, match="expected refuse or pass, found 'drop'"):
+        tctx.configure(core, forebay_unknown_coding="drop")
+
+    tctx.configure(core, forebay_unknown_coding="refuse", validate_inbound_headers=True)
+    assert not codings.PATCH.installed

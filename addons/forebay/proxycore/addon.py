@@ -21,6 +21,7 @@ from forebay import outcome, settings
 from forebay.errors import ForebayError
 from forebay.proxycore import (
     bodies,
+    codings,
     holding,
     hopbyhop,
     interim,
@@ -47,7 +48,9 @@ _OPTIONS = {
     "forebay_home",
     "forebay_lazy",
     "forebay_server_first_ports",
+    "forebay_unknown_coding",
     "forebay_unsafe_core",
+    "validate_inbound_headers",
 }
 
 
@@ -117,6 +120,13 @@ class Proxycore:
             "Ports of protocols in which the server speaks first, separated by commas.",
         )
         loader.add_option(
+            "forebay_unknown_coding",
+            str,
+            "refuse",
+            "What becomes of a response in an unknown transfer coding: refuse (502), or pass (on, "
+            "as it is, up to the end of its connection; never stored).",
+        )
+        loader.add_option(
             "forebay_unsafe_core",
             bool,
             False,
@@ -139,6 +149,7 @@ class Proxycore:
             serverfirst.set_ports(ports if lazy == "auto" else frozenset())
             for guard in GUARDS:
                 self._put_in_place(guard)
+            self._set_unknown_coding()
         except ForebayError as error:
             settings.reject(error, running=self._running)
 
@@ -150,6 +161,17 @@ class Proxycore:
             self._strategy_before = ctx.options.connection_strategy
         if strategy is not None and ctx.options.connection_strategy != strategy:
             ctx.options.update(connection_strategy=strategy)
+
+    def _set_unknown_coding(self) -> None:
+        if settings.one_of("forebay_unknown_coding", ("refuse", "pass")) == "refuse":
+            codings.PATCH.uninstall()
+            return
+        if not ctx.options.validate_inbound_headers:
+            raise ForebayError(
+                "forebay_unknown_coding: expected validate_inbound_headers=true beside it, "
+                "found false; requests would be read in two ways"
+            )
+        self._put_in_place(Guard(codings.PATCH, codings.self_test, filter_rests_on_it=False))
 
     def _put_in_place(self, guard: Guard) -> None:
         try:
@@ -180,6 +202,7 @@ class Proxycore:
         for guard in reversed(GUARDS):
             if guard.patch is not None:
                 guard.patch.uninstall()
+        codings.PATCH.uninstall()
         self._set_strategy(None)
         if self._running and ctx.options.blocklist and not ctx.master.should_exit.is_set():
             self._running = False

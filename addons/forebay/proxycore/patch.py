@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any
 
 from mitmproxy import version
@@ -42,12 +43,12 @@ class Patch:
 
     Args:
         name: what the patch is for, in one word.
-        swaps: (class, method name, maker) where the maker takes the original
+        swaps: (class or module, function name, maker) where the maker takes the original
             function and returns the one to put in its place.
     """
 
     name: str
-    swaps: tuple[tuple[type, str, Callable[[Any], Any]], ...]
+    swaps: tuple[tuple[type | ModuleType, str, Callable[[Any], Any]], ...]
     _originals: list[Any] = field(default_factory=list)
 
     @property
