@@ -104,3 +104,20 @@ def test_a_long_body_that_is_not_whole_is_given_up(pieces, given):
 @pytest.mark.parametrize("draft", [None, Draft(is_willing=False)])
 def test_where_there_can_be_no_file_nothing_is_handed_over(draft):
     assert long([b"abcd", b"e"], draft=draft) == []
+
+
+@pytest.mark.parametrize(("pieces", "expected"), [([b"123"], 0), ([b"12", b"34", b"56"], 1)])
+def test_it_is_told_once_that_a_body_is_too_long_for_memory(pieces, expected):
+    grown = []
+    collector = Collector(
+        limit_bytes=10,
+        expected_bytes=None,
+        commit=lambda body: None,
+        draft=Draft,
+        grown=lambda: grown.append(1),
+        kept_bytes=3,
+    )
+    for piece in pieces:
+        collector.feed(piece)
+
+    assert len(grown) == expected

@@ -183,3 +183,34 @@ def test_who_comes_after_the_head_looks_at_vary_himself():
         return await crowd.wait(flow, english), english.names
 
     assert asyncio.run(run()) == (True, (b"accept-language",))
+
+
+def test_a_body_that_grows_too_long_lets_all_go():
+    """Its client may read slowly; they ask for themselves, and so do those who come later."""
+
+    async def run():
+        clock = Clock()
+        crowd = Crowd(clock)
+        leader, _, tasks = await crowded(crowd, planned())
+        release = crowd.releaser(leader)
+        release()
+        assert await asyncio.gather(*tasks) == [False]
+        assert not await crowd.wait(*planned())
+        assert crowd.flights.waiting == 0
+        other, _ = planned()
+        crowd.releaser(other)()  # nobody waits for it
+
+    asyncio.run(run())
+
+
+def test_a_validation_lets_all_go_at_the_head():
+    """What is stored is fresh again from then on, however slowly the leader's client reads."""
+
+    async def run():
+        crowd = Crowd(Clock())
+        leader, plan, tasks = await crowded(crowd, planned())
+        note(leader, "revalidated", "stale")["stored"] = True
+        crowd.head(leader, plan, SetCookie.REFUSE)
+        return await asyncio.gather(*tasks)
+
+    assert asyncio.run(run()) == [True]

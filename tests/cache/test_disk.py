@@ -14,8 +14,9 @@ import threading
 
 import pytest
 
-from cache.builders import DEADLINE_S, Clock, disk, entry, key
+from cache.builders import DEADLINE_S, NOW, Clock, disk, entry, key
 from forebay.cache import folder as folders
+from forebay.cache.breaker import Breaker
 from forebay.cache.entry import FORMAT
 from forebay.cache.largebody import DamagedBodyError
 from forebay.cache.notices import Notices
@@ -531,3 +532,66 @@ class TestOthers:
 
             assert store.flush(DEADLINE_S)
             assert told == []
+
+    def test_a_deletion_outlives_a_disk_that_fails_until_the_end(self, tmp_path):
+        """The breaker rests then; what was to be deleted is tried once more."""
+        stored(tmp_path, entry(), entry())
+        with started(disk(tmp_path)) as store:
+            store._write_breaker = Breaker(limit=1, rest_s=3600)
+            store._write_breaker.failed(NOW)
+            store.delete(key(0), everywhere=True)
+            store.put(key(1), entry(body=b"newer"))
+
+        with started(disk(tmp_path)) as store:
+            assert [store.has(key(n)) for n in range(2)] == [False, False]
+
+    def test_what_cannot_be_stored_does_not_undo_a_deletion(self, tmp_path):
+        """Others are told of it all the same, once the disk works again."""
+        clock = Clock()
+        with started(disk(tmp_path, clock=clock)) as ours, started(disk(tmp_path)) as theirs:
+            told = threading.Event()
+            ours.tell = told.set
+            theirs.put(key(1), entry())
+            assert theirs.flush(DEADLINE_S)
+            ours._write_breaker.failed(NOW)
+            ours._write_breaker.failed(NOW)
+            ours._write_breaker.failed(NOW)
+
+            ours.delete(key(1), everywhere=True)
+            ours.put(key(1), entry())
+            clock.now_s += 60
+
+            assert told.wait(DEADLINE_S)
+            assert read(theirs, key(1)) == [None]
+
+    def test_telling_is_tried_again(self, tmp_path):
+        with started(disk(tmp_path)) as store:
+            told, attempts = threading.Event(), []
+
+            def tell():
+                attempts.append(1)
+                if len(attempts) == 1:
+                    raise OSError("full")
+                told.set()
+
+            store.tell = tell
+            store.delete(key(1), everywhere=True)
+
+            assert told.wait(DEADLINE_S)
+
+    def test_what_waits_can_be_dropped(self, tmp_path):
+        """As somebody has deleted it from the disk meanwhile; deletions stay."""
+        with started(disk(tmp_path)) as store:
+            store.put(key(2), entry())
+            assert store.flush(DEADLINE_S)
+            store._write_breaker = Breaker(limit=1, rest_s=3600)
+            store._write_breaker.failed(NOW)
+            store.put(key(1), entry())
+            store.delete(key(2))
+
+            store.drop_pending()
+
+            assert not store.has(key(1)) and not store.has(key(2))
+
+        with started(disk(tmp_path)) as store:
+            assert len(store) == 0

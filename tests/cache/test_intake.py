@@ -158,3 +158,57 @@ def test_a_304_for_a_body_in_a_file_has_it_sent_from_there(monkeypatch):
 
     assert flow.response.status_code == 200 and flow.response.headers["x"] == "1"
     assert told == [(2**21, True)]
+
+
+class TestOrder:
+    """What was asked for earlier never takes the place of what was asked for later (§4)."""
+
+    def taken_at(self, found, asked_s, body):
+        flow = get()
+        target = target_of(flow.request)
+        head = Head(flow.request.headers.fields)
+        plan = Plan(
+            target, Forward(Fwd.URI_MISS, "x"), asked_s, head, key := primary_key(target), Found(key)
+        )
+        note(flow, "miss", "x")
+        flow.response = Origin(cache_control="max-age=60", body=body).answer(flow.request)
+        found.take(flow, plan, NOW)
+        flow.response.raw_content = body
+        return flow
+
+    def test_an_older_response_that_ends_later_is_not_stored(self, store):
+        found = intake(store)
+        older = self.taken_at(found, NOW - 9, b"older")
+        newer = self.taken_at(found, NOW - 5, b"newer")
+
+        bodies.finish_response(newer)
+        bodies.finish_response(older)
+
+        assert kept(store).body == b"newer"
+        assert (notes_of(newer)["stored"], notes_of(older)["stored"]) == (True, False)
+
+    def test_what_was_under_way_during_a_purge_is_not_stored(self, store):
+        """And what was stored just before it was known goes."""
+        found = intake(store)
+        stored = self.taken_at(found, NOW - 1, b"before")
+        bodies.finish_response(stored)
+        under_way = self.taken_at(found, NOW - 1, b"under way")
+
+        found.outdate(NOW)
+        bodies.finish_response(under_way)
+
+        assert kept(store) is None
+        later = self.taken_at(found, NOW + 1, b"later")
+        bodies.finish_response(later)
+        assert kept(store).body == b"later"
+
+
+def test_an_error_page_of_unknown_length_is_not_read_for_ever(store):
+    """Its place is taken by what is stored; so it is kept up to a limit, and no further."""
+    stale = entry(cache_control="max-age=0, stale-if-error=60")
+    origin = Origin(status=503, length=False, transfer_encoding="chunked")
+
+    flow = taken(store, origin, stored=stale)
+
+    assert flow.response.status_code == 200
+    assert flow.response.raw_content == b"hello"

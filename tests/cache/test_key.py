@@ -95,6 +95,7 @@ class TestBypass:
             pytest.param(target(), head(if_modified_since="x"), None, id="own IMS"),
             pytest.param(target(), head(if_match="*"), "precondition", id="own IM"),
             pytest.param(target(), head(if_unmodified_since="x"), "precondition", id="IUS"),
+            pytest.param(target(path=b"*"), head(), "no path", id="asterisk"),
             pytest.param(target(), head(x="a\r\n b"), "control character in a field", id="CRLF"),
             pytest.param(target(), head(x="a\0"), "control character in a field", id="NUL"),
         ],

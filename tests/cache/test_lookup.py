@@ -329,6 +329,19 @@ def test_a_stale_response_may_answer_and_be_refreshed_afterwards(store, fields, 
         assert flow.response.headers["cache-status"] == status
 
 
+def test_a_part_is_not_refreshed_afterwards(store):
+    """Its refresh would ask for the whole, which nobody has asked for."""
+    key = primary_key(target_of(get("/swr").request))
+    fields = {"cache_control": "max-age=10, stale-while-revalidate=60", "etag": '"a"'}
+    part = entry(status=206, body=b"01234", content_range="bytes 0-4/99999999", **fields)
+    variants.save(store, key, None, part)
+    flow, refreshes = get("/swr", range="bytes=0-3"), Refreshes()
+
+    asyncio.run(look_up(flow, store, NOW + 20, background=refreshes))
+
+    assert refreshes.started == []
+
+
 class TestOriginGone:
     def answer(self, store, flow, *, sent=True):
         """Return the response that was to be sent, or None."""

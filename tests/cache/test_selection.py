@@ -111,3 +111,8 @@ def test_any_text_is_a_url_or_told(text):
     except ForebayError:
         return
     assert found.url.isascii() and of_url(found.url) == found and found.covers(found.url)
+
+
+def test_what_is_no_url_is_of_no_host():
+    """A record of an older version may have such a name; it must not keep others from going."""
+    assert not Selection(host="a.example").covers("http://a.example:80*")

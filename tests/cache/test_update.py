@@ -29,17 +29,17 @@ def refreshed(stored, origin, **asked):
     flow = get(**asked)
     plan = planned(flow, stored)
     response = origin.answer(flow.request)
-    why_not = update.refresh(flow.request, response, plan, NOW + 20, SetCookie.REFUSE)
+    found = update.refresh(flow.request, response, plan, NOW + 20, SetCookie.REFUSE)
     assert plan.response is response and response.raw_content == plan.body
-    return why_not, plan, response
+    return found, plan, response
 
 
 def test_a_304_updates_the_head_and_answers_with_the_body():
     origin = Origin(status=304, etag='"a"', x="new", age="5")
 
-    why_not, plan, response = refreshed(entry(**STALE), origin)
+    found, plan, response = refreshed(entry(**STALE), origin)
 
-    assert why_not is None and plan.refreshed.body == b"hello"
+    assert found.body == b"hello"
     assert (response.status_code, response.headers["x"]) == (200, "new")
     assert response.headers["age"] == "5" and plan.body == b"hello"
 
@@ -49,19 +49,19 @@ def test_a_304_updates_the_head_and_answers_with_the_body():
     [({"if_none_match": '"a"'}, 304, b""), ({"range": "bytes=1-2"}, 206, b"el")],
 )
 def test_the_client_gets_what_it_asked_for(asked, status, body):
-    _, plan, response = refreshed(entry(**STALE), Origin(status=304), **asked)
+    found, plan, response = refreshed(entry(**STALE), Origin(status=304), **asked)
 
     assert (response.status_code, plan.body) == (status, body)
-    assert plan.refreshed.body == b"hello"
+    assert found.body == b"hello"
     assert "age" not in response.headers
 
 
 def test_a_part_is_refreshed_as_one():
     part = entry(status=206, body=b"cdefg", content_range="bytes 2-6/10", **STALE)
 
-    why_not, plan, response = refreshed(part, Origin(status=304), range="bytes=3-4")
+    found, plan, response = refreshed(part, Origin(status=304), range="bytes=3-4")
 
-    assert (why_not, plan.refreshed.part) == (None, part.part)
+    assert found.part == part.part
     assert (response.status_code, plan.body) == (206, b"de")
 
 
@@ -84,18 +84,18 @@ def test_a_part_that_no_longer_fits_is_given_as_it_was():
 
 
 def test_a_304_about_another_response_updates_nothing():
-    why_not, plan, response = refreshed(entry(**STALE), Origin(status=304, etag='"b"', x="new"))
+    found, _, response = refreshed(entry(**STALE), Origin(status=304, etag='"b"', x="new"))
 
-    assert why_not in update.OUTDATING and plan.refreshed is None
+    assert found in update.OUTDATING
     assert (response.status_code, response.headers["x"]) == (200, "old")
 
 
 def test_one_that_forbids_storing_is_passed_on_once():
     origin = Origin(status=304, cache_control="no-store", x="new")
 
-    why_not, plan, response = refreshed(entry(**STALE), origin)
+    found, plan, response = refreshed(entry(**STALE), origin)
 
-    assert (why_not, plan.refreshed) == ("no-store", None)
+    assert found == "no-store"
     assert response.headers["x"] == "new" and plan.body == b"hello"
 
 
@@ -105,7 +105,10 @@ def test_one_that_forbids_storing_is_passed_on_once():
         (None, Origin(), "method HEAD"),
         (entry(**STALE), Origin(status=404), "method HEAD"),
         (entry(**STALE), Origin(etag='"b"'), "HEAD for another response"),
-        (entry(**STALE), Origin(cache_control="private"), "private"),
+        (entry(**STALE), Origin(etag='"a"', cache_control="private"), "private"),
+        (entry(**STALE), Origin(), "HEAD without validator"),
+        (entry(**STALE), Origin(length=False), "HEAD without validator"),
+        (entry(**STALE), Origin(body=b"longer"), "HEAD for another response"),
     ],
 )
 def test_a_head_that_confirms_nothing(stored, origin, expected):
@@ -132,6 +135,18 @@ def test_a_head_that_confirms_updates_the_stored_get():
 
     assert dict(found.fields)[b"X"] == b"new" and found.body == b"hello"
     assert found.received_at_s == NOW + 20
+
+
+def test_what_is_not_stored_of_a_304_is_the_clients_all_the_same():
+    """Its cookie, where cookies are stripped of what is stored."""
+    flow = get()
+    plan = planned(flow, entry(**STALE))
+    response = Origin(status=304, set_cookie="session=new").answer(flow.request)
+
+    found = update.refresh(flow.request, response, plan, NOW + 20, SetCookie.STRIP)
+
+    assert response.headers["set-cookie"] == "session=new"
+    assert b"set-cookie" not in Head(found.fields)
 
 
 @pytest.mark.parametrize(

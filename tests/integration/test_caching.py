@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import subprocess
+import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from origins import Origin, Reply, cacheable
 
 pytestmark = pytest.mark.integration
+
+
+CLI = "import sys; from forebay.cli import main; sys.exit(main(sys.argv[1:]))"
+
+
+def until(condition):
+    """Wait for another process to have seen something."""
+    end = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < end, "it did not come true"
+        time.sleep(0.05)
 
 
 @pytest.mark.parametrize(("secure", "http2"), [(False, False), (True, False), (True, True)])
@@ -287,3 +301,79 @@ def test_a_change_through_one_proxy_is_seen_by_another_on_the_same_folder(start_
         while there.get(origin.url()).text == "1":
             assert time.monotonic() < deadline, "still the old answer after 20 s"
             time.sleep(0.05)  # another process's poll cannot be awaited otherwise
+
+
+def test_a_change_seen_by_one_proxy_is_not_undone_by_another(start_proxy, client_of):
+    """A slow answer that the other proxy asked for before brings nothing back, in any variant."""
+    version, slow, asked = [1], threading.Event(), threading.Event()
+
+    def handle(seen):
+        if seen.method == "POST":
+            version[0] = 2
+            return Reply(body=b"changed")
+        fields = [("cache-control", "max-age=600"), ("vary", "X-Who")]
+        reply = Reply(headers=fields, body=f"v{version[0]}".encode())
+        if seen.header("x-who") == "slow":
+            reply.hold = slow
+            asked.set()
+        return reply
+
+    first, second = start_proxy(), start_proxy()
+    with Origin(handle) as origin, ThreadPoolExecutor() as pool:
+        url = origin.url("/x")
+
+        def get(proxy, who):
+            return client_of(proxy).get(url, headers={"x-who": who}).text
+
+        assert [get(second, who) for who in "ab"] == ["v1", "v1"]
+        late = pool.submit(get, second, "slow")
+        assert asked.wait(20)
+        client_of(first).post(url)
+        until(lambda: get(second, "a") == "v2")
+        slow.set()
+        assert late.result(20) == "v1"
+
+        assert [get(second, who) for who in ("a", "b", "slow")] == ["v2"] * 3
+        second.stop()
+        third = start_proxy()
+        assert [get(third, who) for who in ("a", "b", "slow")] == ["v2"] * 3
+
+
+def test_what_was_under_way_during_a_purge_is_not_stored(start_proxy, client_of, tmp_path):
+    hold, asked = threading.Event(), threading.Event()
+
+    def handle(seen):
+        reply = cacheable()(seen)
+        if seen.target == "/slow":
+            reply.hold = hold
+            asked.set()
+        return reply
+
+    proxy = start_proxy()
+    with Origin(handle) as origin, ThreadPoolExecutor() as pool:
+        client = client_of(proxy)
+        client.get(origin.url("/other"))
+        late = pool.submit(client_of(proxy).get, origin.url("/slow"))
+        assert asked.wait(20)
+        command = [sys.executable, "-c", CLI, "cache", "purge", "--all"]
+        subprocess.run([*command, "--home", str(tmp_path / "home")], check=True)
+        until(lambda: "hit" not in client.get(origin.url("/other")).headers["cache-status"])
+        hold.set()
+        late.result(20)
+
+        assert client.get(origin.url("/slow")).headers["cache-status"].startswith("forebay; fwd")
+
+
+def test_a_body_that_another_script_streams_is_not_stored_as_empty(
+    start_proxy, client_of, tmp_path
+):
+    """mitmproxy's own way to stream, in a script behind ours."""
+    script = tmp_path / "stream.py"
+    script.write_text("def responseheaders(flow):\n    flow.response.stream = True\n")
+    proxy = start_proxy("-s", str(script))
+
+    def handle(seen):
+        return Reply(headers=[("cache-control", "max-age=600")], pieces=[b"all ", b"of it"])
+
+    with Origin(handle) as origin:
+        assert [client_of(proxy).get(origin.url()).content for _ in range(3)] == [b"all of it"] * 3

@@ -58,6 +58,38 @@ def test_only_the_rest_is_asked_for(start_proxy, client_of, authority, http2, ch
     ]
 
 
+@pytest.mark.parametrize(
+    ("status", "fields", "body"),
+    [
+        (416, [("content-range", "bytes */5")], b"no"),
+        (304, [TAG], b""),
+        (206, [("etag", '"v2"'), ("content-range", f"bytes 1000-{len(BODY) - 1}/{len(BODY)}")], BODY[1000:]),
+        (206, [TAG, ("content-range", f"bytes 0-99/{len(BODY)}")], BODY[:100]),
+    ],
+)  # fmt: skip
+def test_an_answer_that_is_not_the_rest_is_asked_for_again(
+    start_proxy, client_of, status, fields, body
+):
+    """Nobody sees it, and the client, who asked for no range, gets the whole."""
+    proxy = start_proxy()
+    plain = ranged()
+
+    def handle(seen):
+        if seen.header("if-range"):
+            return Reply(status, [("cache-control", "max-age=600"), *fields], body)
+        return plain(seen)
+
+    with Origin(handle) as origin:
+        client, url = client_of(proxy), origin.url()
+        client.get(url, headers={"range": "bytes=0-999"})
+
+        whole = client.get(url)
+
+        assert (whole.status_code, whole.content) == (200, BODY)
+        assert [seen.header("range") for seen in origin.seen[1:]] == ["bytes=1000-", None]
+    assert "Traceback" not in proxy.text()
+
+
 @pytest.mark.parametrize("rest", [b"short", BODY + b"more than was said"])
 def test_a_rest_that_is_none_gives_no_wrong_byte(start_proxy, client_of, rest):
     """Of unknown length, so that it shows only as it comes; the next request is whole."""

@@ -342,3 +342,16 @@ def test_what_cannot_be_held_is_passed_on(addon):
 
     assert flow.response.stream
     assert told == ["passed"]
+
+
+def test_a_body_that_another_script_streams_was_not_seen(addon):
+    """What nobody has seen the end of is not whole."""
+    flow = exchange(response=CHUNKED)
+    collector = Collector()
+    bodies.consume_response(flow, collector)
+    addon.responseheaders(flow)
+
+    flow.response.stream = True  # by a script behind us
+    bodies.finish_response(flow)
+
+    assert collector.calls == ["abort"]

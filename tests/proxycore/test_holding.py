@@ -123,3 +123,27 @@ def test_a_server_that_cannot_be_reached_ends_it(opts):
 
     assert bytes(driver.sent[context.client]).startswith(b"HTTP/1.1 502")
     assert driver.hooks[-1] == "error"
+
+
+@pytest.mark.usefixtures("patched")
+@pytest.mark.parametrize("kills", [True, False])
+def test_whoever_wants_it_whole_is_told_that_another_streams_it(opts, kills):
+    """And may break it off, before its head has left."""
+    context = client_context(opts)
+    told = []
+
+    def on_hook(hook):
+        if hook.name == "responseheaders":
+            (flow,) = hook.args()
+            outgrown = flow.kill if kills else lambda: told.append("passed")
+            holding.hold(flow.response, 9, Body(), outgrown)
+            flow.response.stream = True
+
+    driver = Driver(HttpLayer(context, HTTPMode.regular), on_hook)
+    driver.feed(events.Start())
+    driver.data(context.client, b"GET http://192.0.2.9/ HTTP/1.1\r\nHost: 192.0.2.9\r\n\r\n")
+    driver.data(driver.opened[0], HEAD + b"1\r\na\r\n" + END)
+
+    assert told == ([] if kills else ["passed"])
+    assert driver.sent[context.client].startswith(b"HTTP/1.1 200") is not kills
+    assert driver.hooks[-1] == ("error" if kills else "response")

@@ -529,3 +529,23 @@ def test_a_read_that_fails_ahead_is_told_when_its_turn_comes(caplog):
     asyncio.run(run(comes=False))
     gc.collect()
     assert not caplog.records
+
+
+def test_a_disk_that_hangs_breaks_the_answer_off(monkeypatch):
+    """And has no thread of those that everybody uses."""
+    monkeypatch.setattr(source, "READ_DEADLINE_S", 0.05)
+    free = threading.Event()
+
+    def blocking(offset, limit):
+        assert threading.current_thread().name.startswith("forebay source")
+        assert free.wait(20)
+        return b"x"
+
+    async def run():
+        with pytest.raises(TimeoutError, match="expected to read within"):
+            await source.in_thread(blocking, 1)(0, 1)
+
+    try:
+        asyncio.run(run())
+    finally:
+        free.set()

@@ -137,9 +137,17 @@ class CacheAddon:
         folder = None if self._config is None else self._config.folder
         if store is not None and store.disk is not None and folder is not None:
             who = f"{os.getpid()}-{id(store):x}"
-            self._generation = Generation(folder, lambda: store.ram.close(0), who=who)
+            self._generation = Generation(folder, lambda: self._forget_all(store), who=who)
             self._generation.start()
             store.disk.tell = partial(bump, folder, who)
+
+    def _forget_all(self, store: TieredStore) -> None:
+        """Forget what is in memory or on its way: somebody has deleted from the folder."""
+        store.ram.close(0)
+        if store.disk is not None:
+            store.disk.drop_pending()
+        if self._intake is not None:
+            self._intake.outdate(self._clock())
 
     @command.command("forebay.cache.purge")  # type: ignore[untyped-decorator]
     def purge_command(self, url_or_host: str) -> str:
@@ -152,6 +160,7 @@ class CacheAddon:
         except ForebayError as error:
             raise exceptions.CommandError(str(error)) from None
         purge.forget(store, wanted)
+        self._forget_all(store)
         if options.folder is not None:
             threading.Thread(
                 target=self._purge, args=(options.folder, wanted), name="cache purge", daemon=True
@@ -206,7 +215,7 @@ class CacheAddon:
             remove_conditions(flow.request, plan)
             # A body at this point means that another addon answered after us.
             if flow.response.raw_content is None and not outcome.answered_by(flow):
-                intake.take(flow, plan, self._clock())
+                intake.take(flow, plan, self._clock(), self._crowd.releaser(flow))
                 self._crowd.head(flow, plan, intake.set_cookie)
             else:
                 self._crowd.end(flow, Release.ALONE)

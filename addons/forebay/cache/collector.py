@@ -21,6 +21,7 @@ class Collector:
         draft: begins the file of a body that is longer than *kept_bytes*; may
             have none.
         promised: called when a whole body is about to become a file.
+        grown: called once the body proves longer than *kept_bytes*.
         kept_bytes: how much may lie in memory.
     """
 
@@ -28,6 +29,7 @@ class Collector:
         "_commit",
         "_draft",
         "_expected_bytes",
+        "_grown",
         "_kept_bytes",
         "_limit_bytes",
         "_new_draft",
@@ -45,6 +47,7 @@ class Collector:
         commit: Callable[[Body], object],
         draft: Callable[[], Draft | None] = lambda: None,
         promised: Callable[[], object] = lambda: None,
+        grown: Callable[[], object] = lambda: None,
         kept_bytes: int = KEPT_BYTES,
     ) -> None:
         self._limit_bytes = limit_bytes
@@ -52,6 +55,7 @@ class Collector:
         self._commit = commit
         self._new_draft = draft
         self._promised = promised
+        self._grown = grown
         self._kept_bytes = kept_bytes
         self._pieces: list[bytes] = []
         self._size_bytes = 0
@@ -72,6 +76,7 @@ class Collector:
         else:
             self._pieces.append(data)
             if self._size_bytes > self._kept_bytes:
+                self._grown()
                 self._begin_draft()
 
     def _begin_draft(self) -> None:

@@ -31,6 +31,23 @@ class Completion:
         return self.before + rest + self.after if len(rest) == self.rest.size_bytes else None
 
 
+def is_rest(stored: Entry, status: int, news: Head) -> bool:
+    """Return whether a response with that head can be used for a request for the rest.
+
+    A new whole can, and so can what says that there is none; not another part,
+    nor what is only about our request, which is not the client's.
+    """
+    if status in (304, 416):
+        return False
+    if status != 206:
+        return True
+    found = completion(stored, news)
+    return found is not None and news.only(b"content-length") in (
+        None,
+        b"%d" % found.rest.size_bytes,
+    )
+
+
 def completion(stored: Entry, news: Head) -> Completion | None:
     """Return what *stored*, a part in memory, becomes with a 206 to our request for the rest.
 

@@ -101,21 +101,34 @@ class Crowd:
         if flight is None:
             return
         now_s = self.clock()
-        if "unstored" in notes_of(flow) or _is_long(flow, plan):
-            self._refused(flow, flight, now_s)
+        if notes_of(flow).get("stored"):
+            self.end(flow, Release.AGAIN)  # a 304, which has refreshed what is stored
+        elif "unstored" in notes_of(flow) or _is_long(flow):
+            self._refused(flow)
         elif not flight.waiters:  # to judge it once more would be for nobody
             self.flights.store(flight, None)
         else:
             entry = _expected(flow, plan, now_s, set_cookie)
             if entry is None or not collapse.is_shared(entry, now_s):
-                self._refused(flow, flight, now_s)
+                self._refused(flow)
             else:
                 self.flights.store(flight, entry.said)
 
-    def _refused(self, flow: http.HTTPFlow, flight: Flight, now_s: float) -> None:
-        if flight.waiters:
-            self.flights.refuse(flight.key, now_s)
-        self.end(flow, Release.ALONE)
+    def releaser(self, flow: http.HTTPFlow) -> Callable[[], None]:
+        """Return what lets all go who wait for *flow*, without referring to it."""
+        flight, flights, clock = self._led.get(flow), self.flights, self.clock
+
+        def release() -> None:
+            if flight is not None:
+                if flight.waiters:
+                    flights.refuse(flight.key, clock())
+                flights.end(flight, Release.ALONE)
+
+        return release
+
+    def _refused(self, flow: http.HTTPFlow) -> None:
+        self.releaser(flow)()
+        self._led.pop(flow, None)
 
     def end(self, flow: http.HTTPFlow, release: Release) -> None:
         """Let all go who wait for *flow*."""
@@ -143,10 +156,8 @@ def _is_held(flow: http.HTTPFlow) -> Callable[[], bool]:
     return is_held
 
 
-def _is_long(flow: http.HTTPFlow, plan: Plan) -> bool:
+def _is_long(flow: http.HTTPFlow) -> bool:
     """Return whether the body that comes is known to be too long to be waited for."""
-    if plan.refreshed is not None:
-        return False  # it is there
     assert flow.response is not None
     length = storable.content_length(Head(flow.response.headers.fields))
     return length is not None and length > collapse.LONGEST_BYTES
@@ -156,8 +167,6 @@ def _expected(
     flow: http.HTTPFlow, plan: Plan, now_s: float, set_cookie: storable.SetCookie
 ) -> Entry | None:
     """Return what is going to be stored, less its body, or None."""
-    if plan.refreshed is not None:
-        return plan.refreshed
     response = flow.response
     assert response is not None
     complete = judged(

@@ -82,6 +82,7 @@ class DiskStore:
         self._is_damaged = False
         self._is_closing = False
         self._to_tell: set[bytes] = set()
+        self._is_untold = False
         self.tell: Callable[[], None] = lambda: None
         """Called in the writer thread once what others may hold was deleted."""
 
@@ -171,6 +172,15 @@ class DiskStore:
         """Have the file of a large body removed that no record names."""
         self._drafts.discard(body)
 
+    def drop_pending(self) -> None:
+        """Forget the records that wait to be written: what they are of was deleted meanwhile."""
+        with self._changed:
+            for key, change in self._pending.items():
+                if change is not None:
+                    self._abandon(key, None)
+                    self._delete(key)
+            self._changed.notify_all()
+
     def flush(self, deadline_s: float) -> bool:
         """Wait until all is written, at most *deadline_s* seconds; return whether it is."""
         with self._changed:
@@ -194,8 +204,8 @@ class DiskStore:
 
     def _delete(self, key: bytes) -> None:
         self._pending.forget(key)
-        # A write that is under way may be about to store the key.
-        if _fingerprint(key) in self._stored or key in self._writing:
+        # A write that is under way may be about to store the key; others wait to be told.
+        if _fingerprint(key) in self._stored or key in self._writing or key in self._to_tell:
             self._pending.delete(key)
 
     def _abandon(self, key: bytes, record: Record | None) -> None:
@@ -229,11 +239,15 @@ class DiskStore:
         while True:
             with self._changed:
                 # A disk that is off may be tried again without anybody saying so.
-                self._changed.wait_for(self._has_work, _RETRY_S if self._pending else None)
+                is_waited_for = bool(self._pending) or self._is_untold
+                self._changed.wait_for(self._has_work, _RETRY_S if is_waited_for else None)
                 if self._is_closing and (not self._pending or self._is_off()):
                     break
-                if not self._has_work():
-                    continue
+                has_work = self._has_work()
+            if not has_work:
+                self._tell_others()
+                continue
+            with self._changed:
                 self._writing = self._pending.batch(
                     limit_records=_BATCH_RECORDS, limit_bytes=_BATCH_BYTES
                 )
@@ -244,8 +258,18 @@ class DiskStore:
                     self._pending.settle(self._writing)
                 self._writing = {}
                 self._changed.notify_all()
+            self._tell_others()
+        self._delete_at_last()
         if self._database is not None:
             self._database.close()
+
+    def _delete_at_last(self) -> None:
+        """Try once more to delete what was to be deleted, though the disk may be off."""
+        with self._changed:
+            kept = {key: None for key, change in self._pending.items() if change is None}
+            self._writing = dict(kept)
+        if kept and self._guarded(self._write):
+            self._tell_others()
 
     def _has_work(self) -> bool:
         if self._is_closing:
@@ -264,7 +288,6 @@ class DiskStore:
                 ]
             )
             gone = database.cull(self._limit_bytes)
-            self._tell_others()
         except diskcache.Timeout:
             raise  # another process writes: the same again later
         except Exception:
@@ -276,6 +299,9 @@ class DiskStore:
                         self._abandon_file(change)
             raise
         with self._changed:
+            told = self._to_tell & self._writing.keys()
+            self._to_tell -= told
+            self._is_untold |= bool(told)
             for key, change in self._writing.items():
                 if change is None:
                     self._stored.discard(_fingerprint(key))
@@ -284,11 +310,9 @@ class DiskStore:
             self._stored.difference_update([_fingerprint(key) for key in gone])
 
     def _tell_others(self) -> None:
-        with self._changed:
-            told = self._to_tell & self._writing.keys()
-            self._to_tell -= told
-        if told:
-            self.tell()
+        """Tell of what was deleted; if that fails, it is tried again."""
+        if self._is_untold and self._guarded(self.tell):
+            self._is_untold = False
 
     def _open(self) -> Database:
         before, self._database = self._database, None

@@ -35,7 +35,7 @@ def bump(folder: Path, who: str = "") -> None:
     path = folder / (f"{_FILE}-{who}" if who else _FILE)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with open(draft, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+        with open(draft, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
             file.write(b"%d\n" % time.time_ns())
         draft.replace(path)
     except OSError:

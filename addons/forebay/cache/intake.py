@@ -17,6 +17,7 @@ from forebay.cache.completion import completion
 from forebay.cache.decision import Complete, Revalidate
 from forebay.cache.entry import Entry
 from forebay.cache.freshness import is_fresh
+from forebay.cache.generation import POLL_S
 from forebay.cache.headers import Head
 from forebay.cache.invalidation import Recent, invalidated, is_unsafe
 from forebay.cache.judge import judged
@@ -27,9 +28,6 @@ from forebay.cache.rule import key_for, rule_for
 from forebay.cache.store import Store
 from forebay.cache.variants import Found
 from forebay.proxycore import bodies, source
-
-_OF_A_RANGE = frozenset({206, 304, 416})
-"""Answers to a request for the rest of a part which the client has not made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +48,17 @@ class Intake:
     failed: Callable[[str, Exception], None]
     recent: Recent = field(default_factory=Recent)
 
-    def take(self, flow: http.HTTPFlow, plan: Plan, now_s: float) -> None:
-        """Take the head of a response that came over the wire for *plan*, and mark it."""
+    def take(
+        self,
+        flow: http.HTTPFlow,
+        plan: Plan,
+        now_s: float,
+        grown: Callable[[], object] = lambda: None,
+    ) -> None:
+        """Take the head of a response that came over the wire for *plan*, and mark it.
+
+        *grown* is called once its body proves too long for memory.
+        """
         response = flow.response
         assert response is not None
         if response.status_code < 200:
@@ -64,19 +71,24 @@ class Intake:
             answer.mark(response, forwarded(decision.fwd, detail=reason))
             return
         status = response.status_code
+        why_not: str | None
         serve = update.stand_in_for_error(response, plan, now_s, self._kept_bytes)
         if serve is not None:
+            _keep_whole(flow, self._kept_bytes)
             notes.update(result="stale", reason=serve.reason, age_s=serve.age_s, ttl_s=serve.ttl_s)
-            why_not: str | None = serve.reason
+            why_not = serve.reason
         elif isinstance(decision, Revalidate) and status == 304:
-            why_not = update.refresh(flow.request, response, plan, now_s, self.set_cookie)
+            refreshed = update.refresh(flow.request, response, plan, now_s, self.set_cookie)
             notes["result"] = "revalidated"
-        elif isinstance(decision, Complete) and status in _OF_A_RANGE:
+            why_not = refreshed if isinstance(refreshed, str) else None
+            if isinstance(refreshed, Entry):
+                notes["stored"] = self._save(plan, plan.found, refreshed)
+        elif isinstance(decision, Complete) and status == 206:
             why_not = self._complete(flow, response, plan, now_s)
         elif plan.target.method == b"HEAD":
             why_not = self._confirm(flow.request, response, plan, now_s)
         else:
-            why_not = self._collect(flow, response, plan, now_s, notes)
+            why_not = self._collect(flow, response, plan, now_s, notes, grown)
         if plan.response is response and isinstance(plan.body, LargeBody):
             read = source.in_thread(plan.body.read, len(plan.body))
             source.attach(flow, len(plan.body), read, over_wire=True)
@@ -113,20 +125,30 @@ class Intake:
             if whole is None:
                 self.store.delete(found.key)
                 update.fail_to_complete(response, plan)
-            elif plan.becomes is not None:
-                plan.refreshed = plan.becomes(whole)
-            plan.body = plan.body if whole is None else whole
+            else:
+                plan.body = whole
+                if plan.becomes is not None and self._save(plan, found, plan.becomes(whole)):
+                    notes_of(flow)["stored"] = True
         if isinstance(plan.body, bytes):
             response.raw_content = plan.body
-        if plan.refreshed is not None and self._save(plan, found, plan.refreshed):
-            notes_of(flow)["stored"] = True
 
     def _save(self, plan: Plan, found: Found, entry: Entry) -> bool:
         """Store *entry*, unless its resource was changed since it was asked for (§4.4)."""
         if self.recent.is_outdated(plan.key, entry.requested_at_s):
             return False
+        if not self.recent.is_newest(plan.key, entry.said, entry.requested_at_s):
+            return False  # one that was asked for later is there already
         variants.save(self.store, plan.key, found.index, entry)
         return True
+
+    def outdate(self, now_s: float) -> None:
+        """Take what was asked for before now as outdated: somebody has deleted, who knows what.
+
+        What was stored within the time that it took to learn of it goes, too:
+        it may have brought a list of variants back that was deleted.
+        """
+        for key in self.recent.note_all(now_s, since_s=now_s - 4 * POLL_S):
+            self.store.delete(key)
 
     def _change(self, response: http.Response, plan: Plan, now_s: float) -> None:
         """Invalidate what an unsafe request has changed (§4.4), and see whether to store it."""
@@ -152,24 +174,10 @@ class Intake:
         assert plan.found is not None
         assert plan.found.entry is not None
         head = Head(response.headers.fields)
-        found = completion(plan.found.entry, head) if response.status_code == 206 else None
-        length = storable.content_length(head)
-        if found is None or length not in (None, found.rest.size_bytes):
-            is_part = response.status_code == 206
-            self.store.delete(plan.found.key)
-            update.fail_to_complete(response, plan)
-            if is_part and (length is None or length > self._kept_bytes):
-                flow.kill()  # rather than read it all to throw it away
-            return "not the rest"
-        owner, key = weakref.ref(flow), plan.found.key
-
-        def kill() -> None:
-            self.store.delete(key)
-            outgrown = owner()
-            if outgrown is not None:
-                outgrown.kill()
-
-        bodies.want_response(flow, found.rest.size_bytes, kill, is_announced=False)
+        found = completion(plan.found.entry, head)
+        assert found is not None  # or it would have been asked for again
+        store, key = self.store, plan.found.key
+        _keep_whole(flow, found.rest.size_bytes, lambda: store.delete(key))
         framing = storable.framing_reason(response.data.http_version, 206, head)
         becomes = update.complete(flow.request, response, plan, found, now_s, self.set_cookie)
         if framing is not None:
@@ -196,6 +204,7 @@ class Intake:
         plan: Plan,
         now_s: float,
         notes: dict[str, Any],
+        grown: Callable[[], object],
     ) -> str | None:
         """Have the response stored when its body is complete, or return why not."""
         found = plan.found
@@ -238,12 +247,28 @@ class Intake:
             commit=commit,
             draft=self.store.draft,
             promised=lambda: notes.update(stored=True),
+            grown=grown,
             kept_bytes=self._kept_bytes,
         )
         if collector.is_given_up:
             return "too large"  # for memory, and it can be in no file
         bodies.consume_response(flow, collector)
         return None
+
+
+def _keep_whole(
+    flow: http.HTTPFlow, limit_bytes: int, outgrown: Callable[[], object] = lambda: None
+) -> None:
+    """Have the body that comes kept whole, as another one takes its place; break off a longer."""
+    owner = weakref.ref(flow)
+
+    def kill() -> None:
+        outgrown()
+        found = owner()
+        if found is not None:
+            found.kill()
+
+    bodies.want_response(flow, limit_bytes, kill, is_announced=False)
 
 
 def _placed(new: Entry, stored: Entry | None, now_s: float) -> Entry | None:

@@ -91,6 +91,8 @@ def bypass_reason(
         return "request with a body"
     if any(name in head for name in _PRECONDITIONS):
         return "precondition"
+    if not target.path.startswith(b"/"):
+        return "no path"
     return untrusted_reason(target, head, authority=authority, sni=sni)
 
 

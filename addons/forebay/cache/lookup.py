@@ -12,15 +12,28 @@ from forebay.cache import answer, variants
 from forebay.cache.background import Background
 from forebay.cache.cache_status import Fwd, forwarded
 from forebay.cache.collapse import may_collapse
+from forebay.cache.collector import KEPT_BYTES
+from forebay.cache.completion import is_rest
 from forebay.cache.crowd import Crowd
 from forebay.cache.decision import Complete, Forward, Refuse, Revalidate, Serve, decide, stand_in
+from forebay.cache.entry import Entry
 from forebay.cache.headers import Head
 from forebay.cache.key import bypass_reason, untrusted_reason
-from forebay.cache.plan import Plan, add_conditions, detail, note, notes_of, target_of
+from forebay.cache.plan import (
+    Plan,
+    add_conditions,
+    detail,
+    note,
+    notes_of,
+    remove_conditions,
+    target_of,
+)
 from forebay.cache.rule import Rule, key_for, rule_for
 from forebay.cache.staleness import Failure
 from forebay.cache.store import Store
 from forebay.cache.targeted import Targeted
+from forebay.cache.variants import Found
+from forebay.proxycore import again
 
 _MAX_WAITS = 2
 """Once for a leader that fails, or whose response is for other variants, and once more."""
@@ -112,9 +125,10 @@ async def look_up(
             may_refresh=background is not None
             and plan.is_get
             and found.entry is not None
+            and found.entry.part is None  # its refresh would fetch the whole, for nobody
             and found.entry.allowance.while_revalidate_s > 0
             and background.may_refresh(flow, found.key),
-            may_complete=found.entry is not None and isinstance(found.entry.body, bytes),
+            may_complete=again.available() and _can_be_completed(found.entry),
         )
         if crowd is None or waits == _MAX_WAITS or not may_collapse(head, decision, found.entry):
             break
@@ -153,10 +167,37 @@ async def look_up(
             notes["added"] = [name.decode("ascii") for name, _ in decision.fields]
             plan.removed = add_conditions(flow.request, decision)
             plan.decision = decision
+            if isinstance(decision, Complete):
+                _ask_again_unless_it_fits(flow, plan, found)
         case _:
             note(flow, "miss", decision.reason, rule)
             plan.decision = Forward(decision.fwd, decision.reason)
     return plan
+
+
+def _can_be_completed(entry: Entry | None) -> bool:
+    """Return whether the whole of a part can be put together in memory."""
+    return (
+        entry is not None
+        and entry.part is not None
+        and isinstance(entry.body, bytes)
+        and entry.part.total <= KEPT_BYTES
+    )
+
+
+def _ask_again_unless_it_fits(flow: http.HTTPFlow, plan: Plan, found: Found) -> None:
+    """Ask for the whole, as the client does, should the origin not give the rest."""
+    entry = found.entry
+    assert entry is not None
+
+    def fits(response: http.Response) -> bool:
+        return is_rest(entry, response.status_code, Head(response.headers.fields))
+
+    def prepare(request: http.Request) -> None:
+        remove_conditions(request, plan)
+        plan.decision = Forward(Fwd.PARTIAL, "part does not fit")
+
+    again.unless(flow, fits, prepare)
 
 
 def stand_in_for_origin(

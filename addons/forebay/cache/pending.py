@@ -31,6 +31,10 @@ class Pending:
     def __len__(self) -> int:
         return len(self._changes)
 
+    def items(self) -> list[tuple[bytes, Change]]:
+        """Return all changes."""
+        return list(self._changes.items())
+
     def get(self, key: bytes) -> Change:
         """Return the record that waits for *key*, or None."""
         return self._changes.get(key)

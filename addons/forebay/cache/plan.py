@@ -37,7 +37,6 @@ class Plan:
         rule: the user's rule for the target.
         rules: all of them, for other resources that the response names.
         removed: the client's conditions that ours took the place of.
-        refreshed: the stored response as a 304 has updated it, to be stored.
         response: the one that gets its body from the store.
         body: that body.
         names: the fields of the resource's Vary, as far as they are known.
@@ -57,7 +56,6 @@ class Plan:
     rule: Rule | None = None
     rules: tuple[Rule, ...] = ()
     removed: Fields = ()
-    refreshed: Entry | None = None
     response: http.Response | None = None
     body: Body = b""
     names: Names = ()
@@ -92,11 +90,12 @@ def add_conditions(request: http.Request, decision: Revalidate | Complete) -> Fi
     if not request.data.http_version.startswith(b"HTTP/1"):
         fields = tuple((name.lower(), value) for name, value in fields)
     before: Fields = request.headers.fields
-    kept = without(before, CONDITIONS)
+    replaced = CONDITIONS | {name.lower() for name, _ in fields}
+    kept = without(before, replaced)
     request.headers.fields = kept + fields
     if len(kept) == len(before):
         return ()
-    return tuple(field for field in before if field[0].lower() in CONDITIONS)
+    return tuple(field for field in before if field[0].lower() in replaced)
 
 
 def remove_conditions(request: http.Request, plan: Plan) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from itertools import batched
 from pathlib import Path
 
@@ -72,7 +72,8 @@ def _meant(folder: Path, wanted: Selection) -> list[bytes]:
             url = record.url if isinstance(record, Entry) else ""
             if url and wanted.covers(url):
                 keys[key] = None
-                keys[primary_key(target_of(url))] = None  # where a list of variants may be
+                with suppress(ForebayError):  # it is no URL
+                    keys[primary_key(target_of(url))] = None  # where a list of variants may be
         return list(keys)
 
 

@@ -57,7 +57,10 @@ class Selection:
             return url == self.url
         if self.prefix:
             return url.startswith(self.prefix)
-        return bool(url) and canonical(target_of(url).host) == self.host
+        try:
+            return bool(url) and canonical(target_of(url).host) == self.host
+        except ForebayError:
+            return False  # no URL, so of no host
 
 
 def of_url(text: str, rules: Iterable[Rule] = ()) -> Selection:

@@ -32,11 +32,11 @@ def refresh(
     plan: Plan,
     now_s: float,
     set_cookie: storable.SetCookie,
-) -> str | None:
-    """Make the answer of a 304 to our own validation, and ``plan.refreshed`` (§4.3.3, §4.3.4).
+) -> Entry | str:
+    """Make the answer of a 304 to our own validation (§4.3.3).
 
     Returns:
-        Why the stored response is not updated, or None.
+        The stored response as it is updated (§4.3.4), or why it is not.
     """
     assert plan.found is not None
     stored = plan.found.entry
@@ -53,11 +53,12 @@ def refresh(
         passing = replace(stored, fields=fields, requested_at_s=now_s, received_at_s=now_s)
         _give(response, passing, plan, now_s)
         return complete
-    plan.refreshed = complete(stored.body)
-    _give(response, plan.refreshed, plan, now_s)
+    refreshed = complete(stored.body)
+    # What must not be stored, such as Set-Cookie, is this client's all the same.
+    _give(response, replace(refreshed, fields=fields), plan, now_s)
     if b"age" in news:
-        _append_age(response, int(initial_age(plan.refreshed.validity)))
-    return None
+        _append_age(response, int(initial_age(refreshed.validity)))
+    return refreshed
 
 
 def complete(
@@ -91,7 +92,7 @@ def fail_to_complete(response: http.Response, plan: Plan) -> None:
     response.status_code, response.data.reason = 502, failed.data.reason
     response.headers = failed.headers
     response.raw_content = plan.body = body
-    plan.response, plan.completion, plan.refreshed = response, None, None
+    plan.response, plan.completion = response, None
 
 
 def confirm(
@@ -110,6 +111,8 @@ def confirm(
     size = len(stored.body) if stored.part is None else stored.part.total
     if not validation.head_confirms(news, Head(stored.fields), size):
         return _OTHER_HEAD
+    if not validation.has_validator(news):
+        return "HEAD without validator"  # whether it is about the same bytes nobody knows
     head = Head(validation.merge(stored.fields, news))
     complete = judged(request, stored.status, stored.reason, head, plan, now_s, set_cookie)
     return complete if isinstance(complete, str) else complete(stored.body)

@@ -73,6 +73,7 @@ def head_confirms(head: Head, stored: Head, size_bytes: int) -> bool:
 
     Each validator it has must be the stored one, and its Content-Length the
     *size_bytes* of the stored body; another response makes *stored* outdated.
+    One without any validator says nothing of it: see ``has_validator``.
     """
     if b"etag" in head and head.only(b"etag") != stored.only(b"etag"):
         return False

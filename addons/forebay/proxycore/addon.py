@@ -20,6 +20,7 @@ from mitmproxy.proxy.mode_specs import UpstreamMode
 from forebay import outcome, settings
 from forebay.errors import ForebayError
 from forebay.proxycore import (
+    again,
     bodies,
     codings,
     holding,
@@ -67,6 +68,7 @@ GUARDS = (
     Guard(unaddressed.PATCH, unaddressed.self_test, filter_rests_on_it=False),
     Guard(serverfirst.PATCH, serverfirst.self_test, filter_rests_on_it=False),
     Guard(retry.PATCH, retry.self_test, filter_rests_on_it=False),
+    Guard(again.PATCH, again.self_test, filter_rests_on_it=False),
     Guard(pressure.PATCH, pressure.self_test, filter_rests_on_it=False),
     Guard(interim.PATCH, interim.self_test, filter_rests_on_it=False),
     Guard(trailers.PATCH, trailers.self_test, filter_rests_on_it=False),

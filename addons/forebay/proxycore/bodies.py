@@ -144,6 +144,9 @@ def finish_response(flow: http.HTTPFlow) -> None:
     """End the response's body; in the hook ``response``."""
     assert flow.response is not None
     body = _of(flow).response
+    stream = flow.response.stream
+    if flow.response.raw_content is None and stream and stream is not body:
+        body.break_off()  # another script has it streamed, so it was not seen, or not all of it
     body.complete(flow.response.raw_content)
     _show(flow.response, body)
 
@@ -227,7 +230,10 @@ class Bodies:
     def responseheaders(self, flow: http.HTTPFlow) -> None:
         """Set the response's ``stream``."""
         response = flow.response
-        if response is None or response.raw_content is not None or outcome.answered_by(flow):
+        if response is None or outcome.answered_by(flow):
+            return
+        replaces = not all(each.is_announced for each in _of(flow).response.wanted)
+        if response.raw_content is not None and not replaces:
             return
         length, _ = framing(response.headers)
         response.stream = self._plan(response, _of(flow).response, length)

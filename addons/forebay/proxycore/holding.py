@@ -116,9 +116,23 @@ def _consume_request(original: Handler) -> Handler:
     return state_consume_request_body
 
 
+def _start_response_stream(original: Handler) -> Handler:
+    def start_response_stream(self: HttpStream) -> layer.CommandGenerator[None]:
+        # Another script's doing, or an option's: whoever wanted it whole is told.
+        held = None if self.flow.response is None else _held.pop(self.flow.response, None)
+        if held is not None:
+            held.outgrown()
+            if (yield from self.check_killed(True)):
+                return
+        yield from original(self)
+
+    return start_response_stream
+
+
 PATCH = Patch(
     "holding",
     (
+        (HttpStream, "start_response_stream", _start_response_stream),
         (HttpStream, "state_consume_response_body", _consume_response),
         (HttpStream, "state_consume_request_body", _consume_request),
     ),

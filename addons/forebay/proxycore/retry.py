@@ -91,7 +91,7 @@ def _handle_protocol_error(original: Handler) -> Handler:
         self: HttpStream, event: RequestProtocolError | ResponseProtocolError
     ) -> layer.CommandGenerator[None]:
         if _may_retry(self, event):
-            error = yield from _send_again(self)
+            error = yield from send_again(self)
             if error is None:
                 return
             event = ResponseProtocolError(self.stream_id, error, ErrorCode.CONNECT_FAILED)
@@ -100,7 +100,8 @@ def _handle_protocol_error(original: Handler) -> Handler:
     return handle_protocol_error
 
 
-def _send_again(stream: HttpStream) -> layer.CommandGenerator[str | None]:
+def send_again(stream: HttpStream) -> layer.CommandGenerator[str | None]:
+    """Send the request of *stream* on a fresh connection; return why that failed, or None."""
     flow = stream.flow
     request = flow.request
     outcome.of(flow)["retried"] = True

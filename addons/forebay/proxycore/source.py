@@ -16,6 +16,7 @@ import contextlib
 import logging
 import weakref
 from collections.abc import Awaitable, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,6 +50,10 @@ PIECE_BYTES = 2**17
 """How much is sent at a time."""
 BLOCK_BYTES = 2**20
 """How much a thread reads at a time."""
+READ_DEADLINE_S = 10.0
+"""How long a thread may take to read a block."""
+# Not the event loop's own threads: names are resolved there, and a disk may hang.
+_THREADS = ThreadPoolExecutor(4, thread_name_prefix="forebay source")
 RECHECK_S = 1.0
 """How long a client's windows are waited for before it is looked whether it is still there."""
 
@@ -145,7 +150,7 @@ class _Ahead:
             reading, self._next = self._next, None
             if reading is None or reading[0] != offset:
                 reading = offset, self._begin(offset)
-            self._start, self._block = offset, await reading[1]
+            self._start, self._block = offset, await _in_time(reading[1])
             behind = offset + len(self._block)
             if self._block and behind < self._size_bytes:
                 self._next = behind, self._begin(behind)
@@ -154,9 +159,16 @@ class _Ahead:
 
     def _begin(self, offset: int) -> asyncio.Future[bytes]:
         wanted = min(BLOCK_BYTES, self._size_bytes - offset)
-        reading = asyncio.get_running_loop().run_in_executor(None, self._read, offset, wanted)
+        reading = asyncio.get_running_loop().run_in_executor(_THREADS, self._read, offset, wanted)
         reading.add_done_callback(_seen)  # nobody may come for it
         return reading
+
+
+async def _in_time(reading: asyncio.Future[bytes]) -> bytes:
+    done, _ = await asyncio.wait((reading,), timeout=READ_DEADLINE_S)
+    if not done:
+        raise TimeoutError(f"expected to read within {READ_DEADLINE_S:g} s")
+    return reading.result()
 
 
 def _seen(reading: asyncio.Future[bytes]) -> None:
