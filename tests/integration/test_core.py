@@ -369,7 +369,8 @@ def give(flow):
         os.close(fd)
         print("closed", path, flush=True)
     path = flow.request.path
-    source.attach(flow, os.fstat(fd).st_size, source.in_thread(read), close)
+    size = os.fstat(fd).st_size
+    source.attach(flow, size, source.in_thread(read, size), close)
 
 def request(flow):
     if "mitm.it" not in flow.request.host and "stale" not in flow.request.path:

@@ -384,13 +384,15 @@ class DiskStore:
         return None
 
     def _with_file(self, database: Database, key: bytes, record: Record | None) -> Record | None:
-        """Return *record* with its body's file, if it has one, opened."""
+        """Return *record* with its body's file, if it has one, opened and its beginning proved."""
         body = _large(record)
         if body is None:
             return record
         assert isinstance(record, Entry)
         file = OpenFile(database.path(body.name), body.total_bytes, partial(self._rotten, key))
-        return replace(record, body=replace(body, file=file))
+        opened = replace(body, file=file)
+        opened.read(0, 1)  # or the head would be sent before it shows that nothing can follow
+        return replace(record, body=opened)
 
     def _rotten(self, key: bytes) -> None:
         self._notices.warn("entry", "an entry on disk is dropped: its value file was changed")
