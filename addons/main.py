@@ -19,6 +19,7 @@ addons = [
     Proxycore(),  # first: a flow must be in order before anybody decides about it
     blocklist,  # before all that answers or edits: nothing may change what is judged
     rewrite,  # requests, before the cache: the store is keyed by what the origin would see
+    blocklist.again,  # after that: no rule sends a request where it would not be let
     CacheAddon(),  # before the responses are edited: it stores what the origin sent
     blocklist.responses,  # after the cache: hits may lead round the proxy, too
     rewrite.responses,  # after the cache: edits what the client sees, hits included

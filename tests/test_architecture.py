@@ -14,10 +14,11 @@ PACKAGE = ROOT / "addons" / "forebay"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 POLICY_MODULES = {
-    ".": "addresses charsets endtoend errors names regexes schema secret yamltree",
+    ".": "addresses charsets contentcoding endtoend errors names regexes schema secret yamltree",
     "blocklist": "altsvc answer domains expiry expression facts index judge matcher options parse "
     "pattern policies policyfile request resource rule stubs verdict",
-    "rewrite": "actions fields match parse patterns rule",
+    "rewrite": "answer body bodyedits cookies csp edits exchange fields importer index jsonpointer "
+    "jsonschema lint match models parse patterns query replay rule run template trial",
     "cache": "breaker cache_status checksum collapse combine completion conditional dates decision "
     "directives entry freshness headers invalidation key largebody parse ranges references rule selection shape "
     "staleness statuses storable structured targeted validation vary",
@@ -27,7 +28,7 @@ POLICY_MODULES = {
 OTHER_MODULES = {
     ".": "announce outcome paths regularfile rulefile rulefiles settings shipped watch",
     "blocklist": "addon asked catalog current download load sources transfer updates",
-    "rewrite": "addon load",
+    "rewrite": "addon editor flows load localfile",
     "cache": "addon answer background collector config crowd database disk draft filedisk folder "
     "generation intake inventory judge load lookup notices pending plan purge ram rawdisk rulebook "
     "store update valuefile variants",

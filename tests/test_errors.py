@@ -22,8 +22,10 @@ def test_the_place_comes_first(path, line, text):
 
 
 def test_a_place_is_added_and_a_known_line_kept():
+    """The column is that of the line it was found in."""
     assert str(RuleError("m", line=3).at(Path("x"))) == "x:3: m"
-    assert str(RuleError("m", line=3).at(Path("x"), 4)) == "x:4: m"
+    assert str(RuleError("m", line=3, column=5).at(Path("x"))) == "x:3:5: m"
+    assert str(RuleError("m", line=3, column=5).at(Path("x"), 4)) == "x:4: m"
 
 
 def test_several_errors_are_several_lines():

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forebay.errors import RuleError
-from forebay.regexes import LIMIT_CHARS, LIMIT_PATTERN, Regex
+from forebay.regexes import LIMIT_CHARS, LIMIT_PATTERN, CostlyRegexError, Regex
 
 TOO_LONG = "expected a regex that takes little time on any path, found"
 
@@ -115,7 +115,7 @@ FILTER = {"ignore_case": True, "ascii_only": True, "limit_steps": 4_500_000, "le
         (r"^https?:\/\/.*\.(one|two|six|four|five)\/", 2048),
         (r"\/[0-9a-f]{32}\/go\.js", 2048),
         (r"(https?:\/\/)192\.0\.2\..{100,}", 1024),
-        (r"\.shop\.example\/[0-9]+\.[a-z]+\?s?Find=", 1024),
+        (r"\.shop\.example\/[0-9]+\.[a-z]+\?s?Find=", 2048),
         (r"^https?:\/\/.*\/.*go[0-9._]", 512),
         (r"(https?:\/\/)\w{30,}\.example\/\w{30,}\.", 1024),
         (r"[a-z]+\d", 512),
@@ -285,3 +285,45 @@ def test_what_a_filter_takes_ends_soon_on_repetitive_urls(text, char, tail):
         assert regex.matches(tail + url, cut=True) in {True, False}
         seen = url[: regex.limit_chars - len(tail)] + tail
         assert regex.matches(seen) is regex.matches(seen + char, cut=True)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "fits"),
+    [
+        ("v([0-9]+)", True),
+        ('"name":\\s*"[^"]*"', True),
+        ("(?i)X-[0-9]+;", True),
+        ("a[^a]*b", False),  # what ends the repeat may be in it, and is tried at each place
+        ("a[^ab]*b", True),
+        ("<script[^>]*>", False),  # a text of many <script
+        ("[0-9]+v", False),
+        ("v?[0-9]+", False),
+        ("v(?:[0-9]+,)*", False),
+        ("v[0-9]*w*[0-9]+", False),
+    ],
+)
+def test_long_texts_are_for_regexes_whose_attempts_share_them(pattern, fits):
+    """A body has a million characters, and a square of that is too much."""
+
+    def of():
+        return Regex.of(pattern, limit_steps=200_000_000, least_chars=10**6, most_chars=10**6)
+
+    if fits:
+        assert of().limit_chars == 10**6
+    else:
+        with pytest.raises(CostlyRegexError):
+            of()
+
+
+@pytest.mark.parametrize("pattern", ["v([0-9]+)", '"name":\\s*"[^"]*"', "a[^ab]*b"])
+@pytest.mark.parametrize("unit", ["v", "v1", '"', '"name":', '"name":"x', "a", "ab", "1"])
+def test_they_take_time_linear_in_the_text(pattern, unit):
+    """Ten times the text takes nowhere near a hundred times as long; counted by what is read."""
+    regex = Regex.of(pattern, limit_steps=200_000_000, least_chars=10**6, most_chars=10**6)
+    text = unit * (10**6 // len(unit))
+
+    at = 0
+    while (found := regex.search(text, at)) is not None:
+        at = max(found.end(), at + 1)
+        if at > 200_000:  # a quadratic one would not have come so far within the suite's deadline
+            break

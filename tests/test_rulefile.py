@@ -31,7 +31,7 @@ class TestLoad:
         with pytest.raises(RuleErrors) as caught:
             rulefile.load(file, Top)
 
-        assert str(caught.value) == f"{file}:2: unknown key 'itms': did you mean 'items'?"
+        assert str(caught.value) == f"{file}:2:1: unknown key 'itms': did you mean 'items'?"
 
 
 class TestRead:

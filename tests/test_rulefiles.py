@@ -8,7 +8,7 @@ import logging
 import pytest
 
 from forebay.errors import ForebayError, RuleError, RuleErrors
-from forebay.rulefiles import RuleFiles, Source, read_all, stamp
+from forebay.rulefiles import RuleFiles, Source, files_of, read_all, stamp
 
 
 def lines_of(source):
@@ -83,3 +83,25 @@ def test_a_mistake_is_said_once_and_changes_nothing(files, caplog):
     assert caplog.messages == [
         f"x: rules not reloaded: {files[0].path}:1: expected good, found bad"
     ]
+
+
+def test_a_folder_is_its_yaml_files(tmp_path):
+    """Written to, added or removed; others in it do not matter, and neither does its absence."""
+    source = Source(tmp_path / "sets", "some_option")
+    assert files_of(source.path) == (source.path,)
+    source.path.mkdir()
+    seen = {stamp([source])}
+    for name, text in (("b.yaml", "1"), ("a.yaml", "1"), ("a.yaml", "22"), ("notes.txt", "x")):
+        (source.path / name).write_text(text, encoding="utf-8")
+        seen.add(stamp([source]))
+
+    assert files_of(source.path) == (source.path / "a.yaml", source.path / "b.yaml")
+    assert len(seen) == 4
+
+
+def test_a_folder_is_watched_itself(tmp_path):
+    (tmp_path / "sets").mkdir()
+    rules = RuleFiles("x", list, lambda found: None, str)
+    rules.read((Source(tmp_path / "sets"), Source(tmp_path / "one.yaml")), running=False)
+
+    assert rules._folders() == [tmp_path / "sets", tmp_path]

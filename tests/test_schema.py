@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -97,14 +98,15 @@ def test_a_known_key_with_nothing_under_it_is_absent():
     assert with_empty.model == parse("items: [{name: a}]").model
 
 
-def test_each_value_knows_its_line():
+def test_each_value_knows_its_place():
     document = parse("# c\nitems:\n- name: a\n\n- part:\n    number: 1\n  name: b\n")
 
     assert document.line("items", 0) == 3
-    assert document.line("items", 1) == 5
     assert document.line("items", 1, "part", "number") == 6
-    assert document.line("items", 1, "part", "text") == 5  # the nearest thing around it
-    assert document.line() == 1
+    assert document.place("items", 1) == (5, 3)
+    assert document.place("items", 1, "part", "number") == (6, 5)
+    assert document.place("items", 1, "part", "text") == (5, 3)  # the nearest thing around it
+    assert (document.line(), document.place()) == (1, (1, 1))
     assert document.path == PATH
 
 
@@ -134,36 +136,36 @@ def test_validators_share_a_context_for_each_file():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        pytest.param("itms: []", "1: unknown key 'itms': did you mean 'items'?", id="near miss"),
-        pytest.param("zzz: []", "1: unknown key 'zzz': expected one of items", id="no near one"),
-        pytest.param("items:\n- nme: a\n  name: a", "2: unknown key 'nme': did you mean 'name'?", id="nested"),
+        pytest.param("itms: []", "1:1: unknown key 'itms': did you mean 'items'?", id="near miss"),
+        pytest.param("zzz: []", "1:1: unknown key 'zzz': expected one of items", id="no near one"),
+        pytest.param("items:\n- nme: a\n  name: a", "2:3: unknown key 'nme': did you mean 'name'?", id="nested"),
         pytest.param(
             "items:\n- name: a\n  part:\n    zahl:\n",
-            "4: part: unknown key 'zahl': expected one of text, number, share, on, kind",
+            "4:5: part: unknown key 'zahl': expected one of text, number, share, on, kind",
             id="unknown key with nothing under it",
         ),
-        pytest.param("- a", "1: expected a mapping, found a list", id="list at the top"),
-        pytest.param("just text", "1: expected a mapping, found 'just text'", id="text at the top"),
-        pytest.param("items: {}", "1: items: expected a list, found a mapping", id="no list"),
-        pytest.param("items:\n- \n", "2: expected a mapping, found nothing", id="empty item"),
-        pytest.param("items:\n- part: {}\n", "2: expected the key 'name', found none", id="missing key"),
-        pytest.param("items:\n- name: [a]\n", "2: name: expected text, found a list", id="list for text"),
-        pytest.param("items:\n- name: a\n  words: []", "3: words: expected at least 1 in the list, found an empty list", id="empty list"),
-        pytest.param("items:\n- name: a\n  words: [a,\n   ~]", "4: words: expected text ('' for an empty one), found nothing", id="null in a list"),
-        pytest.param("items:\n- name: a\n  fields: {x: }", "3: fields.x: expected text ('' for an empty one), found nothing", id="null in a mapping"),
-        pytest.param("items:\n- name: a\n  fields:\n    toolong: x", "4: fields: expected at most 5 characters, found 'toolong'", id="key"),
-        pytest.param("items:\n- name: a\n  part: x", "3: part: expected a mapping, found 'x'", id="text for a section"),
-        pytest.param("items:\n- name: a\n  fields: x", "3: fields: expected a mapping, found 'x'", id="text for a mapping"),
-        pytest.param("items:\n- name: a\n  part: {on: si}", "3: part.on: expected true or false, found 'si'", id="no truth value"),
-        pytest.param("items:\n- name: a\n  part: {on: []}", "3: part.on: expected true or false, found an empty list", id="list for a truth value"),
-        pytest.param("items:\n- name: a\n  part: {number: 1x}", "3: part.number: expected a whole number, found '1x'", id="no number"),
-        pytest.param("items:\n- name: a\n  part: {share: x}", "3: part.share: expected a number, found 'x'", id="no fraction"),
-        pytest.param("items:\n- name: a\n  part: {kind: c}", "3: part.kind: expected 'a' or 'b', found 'c'", id="no choice"),
-        pytest.param("items:\n- name: a\n  count: 0", "3: count: expected greater than or equal to 1, found '0'", id="too small"),
-        pytest.param("items:\n- name: bad", "2: name: expected anything but bad, found 'bad'", id="own validator"),
+        pytest.param("- a", "1:1: expected a mapping, found a list", id="list at the top"),
+        pytest.param("just text", "1:1: expected a mapping, found 'just text'", id="text at the top"),
+        pytest.param("items: {}", "1:1: items: expected a list, found a mapping", id="no list"),
+        pytest.param("items:\n- \n", "2:2: expected a mapping, found nothing", id="empty item"),
+        pytest.param("items:\n- part: {}\n", "2:3: expected the key 'name', found none", id="missing key"),
+        pytest.param("items:\n- name: [a]\n", "2:3: name: expected text, found a list", id="list for text"),
+        pytest.param("items:\n- name: a\n  words: []", "3:3: words: expected at least 1 in the list, found an empty list", id="empty list"),
+        pytest.param("items:\n- name: a\n  words: [a,\n   ~]", "4:4: words: expected text ('' for an empty one), found nothing", id="null in a list"),
+        pytest.param("items:\n- name: a\n  fields: {x: }", "3:12: fields.x: expected text ('' for an empty one), found nothing", id="null in a mapping"),
+        pytest.param("items:\n- name: a\n  fields:\n    toolong: x", "4:5: fields: expected at most 5 characters, found 'toolong'", id="key"),
+        pytest.param("items:\n- name: a\n  part: x", "3:3: part: expected a mapping, found 'x'", id="text for a section"),
+        pytest.param("items:\n- name: a\n  fields: x", "3:3: fields: expected a mapping, found 'x'", id="text for a mapping"),
+        pytest.param("items:\n- name: a\n  part: {on: si}", "3:10: part.on: expected true or false, found 'si'", id="no truth value"),
+        pytest.param("items:\n- name: a\n  part: {on: []}", "3:10: part.on: expected true or false, found an empty list", id="list for a truth value"),
+        pytest.param("items:\n- name: a\n  part: {number: 1x}", "3:10: part.number: expected a whole number, found '1x'", id="no number"),
+        pytest.param("items:\n- name: a\n  part: {share: x}", "3:10: part.share: expected a number, found 'x'", id="no fraction"),
+        pytest.param("items:\n- name: a\n  part: {kind: c}", "3:10: part.kind: expected 'a' or 'b', found 'c'", id="no choice"),
+        pytest.param("items:\n- name: a\n  count: 0", "3:3: count: expected greater than or equal to 1, found '0'", id="too small"),
+        pytest.param("items:\n- name: bad", "2:3: name: expected anything but bad, found 'bad'", id="own validator"),
     ],
 )  # fmt: skip
-def test_each_mistake_has_its_line_and_says_what_was_expected(text, message):
+def test_each_mistake_has_its_place_and_says_what_was_expected(text, message):
     assert errors(text) == f"lists.yaml:{message}"
 
 
@@ -173,15 +175,15 @@ def test_what_is_no_yaml_is_refused():
     )
 
 
-def test_all_mistakes_come_at_once_in_the_order_of_lines():
+def test_all_mistakes_come_at_once_in_the_order_of_the_text():
     text = "items:\n- name: a\n  counts: 1\n- name: b\n  name: c\n- name: bad\n  part: {on: x, number: y}\n"
 
     assert errors(text).splitlines() == [
-        "lists.yaml:3: unknown key 'counts': did you mean 'count'?",
-        "lists.yaml:5: expected each key once, found 'name' again",
-        "lists.yaml:6: name: expected anything but bad, found 'bad'",
-        "lists.yaml:7: part.number: expected a whole number, found 'y'",
-        "lists.yaml:7: part.on: expected true or false, found 'x'",
+        "lists.yaml:3:3: unknown key 'counts': did you mean 'count'?",
+        "lists.yaml:5:3: expected each key once, found 'name' again",
+        "lists.yaml:6:3: name: expected anything but bad, found 'bad'",
+        "lists.yaml:7:10: part.on: expected true or false, found 'x'",
+        "lists.yaml:7:17: part.number: expected a whole number, found 'y'",
     ]
 
 
@@ -199,6 +201,12 @@ YAML_BITS = st.sampled_from(
 )  # fmt: skip
 
 
+def behind(text: str, line: int) -> int:
+    """Return the column behind *line*, which ends at LF, and to YAML at a lone CR too."""
+    found = [rows[line - 1 :][:1] for rows in (text.split("\n"), re.split("\r\n?|\n", text))]
+    return 1 + max(len(row) for rows in found for row in rows)
+
+
 @settings(deadline=None, max_examples=400)
 @given(st.one_of(st.text(), st.lists(YAML_BITS, max_size=25).map("".join)))
 def test_any_text_gives_a_model_or_errors_within_the_file(text):
@@ -214,4 +222,5 @@ def test_any_text_gives_a_model_or_errors_within_the_file(text):
     for one in found:
         assert one.path == PATH
         assert one.line is not None and 1 <= one.line <= lines
+        assert one.column is None or 1 <= one.column <= behind(text, one.line)
         assert "\n" not in str(one)

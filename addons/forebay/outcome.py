@@ -9,12 +9,14 @@ Keys:
 
 ``attempt``   int, from 1: a replayed flow keeps its id and metadata, so what
               is counted and logged is the attempt.
-``answer``    who set the response: ``"blocklist"``, ``"cache"``,
+``answer``    who set the response: ``"blocklist"``, ``"cache"``, ``"rewrite"``,
               ``"proxycore"``, or absent when the origin answered.
 ``names``     list of str: every host name the flow carried, canonical.
 ``block``     dict: action (block or allow), rule, list, path, line, group, name,
               policy, reason, exception.
-``rewrite``   list of dict: id, file, line, phase, and what was changed.
+``rewrite``   list of dict: id, file, line, phase, mode, changes, and where it is so why a
+              rule failed or was skipped.
+``redirected`` bool: a rewrite rule has changed the URL or the method of the request.
 ``cache``     dict: result, reason, age_s, ttl_s, stored, unstored (why), added
               (the conditional fields of our own validation), rule (file and line
               of ``cache.yaml``).

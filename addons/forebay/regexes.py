@@ -49,8 +49,12 @@ class CostlyRegexError(RuleError):
     """A regex that could stall the proxy."""
 
 
+type Found = re.Match[str]
+"""Where a regex was found; re2's own matches have the same methods."""
+
+
 class _Pattern(Protocol):
-    def search(self, text: str, /, pos: int = 0, endpos: int = ...) -> object: ...
+    def search(self, text: str, /, pos: int = 0, endpos: int = ...) -> Found | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +63,10 @@ class _Linear:
 
     compiled: Any
 
-    def search(self, text: str, /, pos: int = 0, endpos: int = _NO_LIMIT) -> object:
+    def search(self, text: str, /, pos: int = 0, endpos: int = _NO_LIMIT) -> Found | None:
         try:
-            return self.compiled.search(text, pos, min(endpos, len(text)))
+            found: Found | None = self.compiled.search(text, pos, min(endpos, len(text)))
+            return found
         except UnicodeEncodeError:
             # Bytes of a path that are no UTF-8 are single surrogates.
             return self.search(_SURROGATES.sub("\ufffd", text), pos, endpos)
@@ -83,6 +88,7 @@ class Regex:
         ascii_only: bool = False,
         limit_steps: int = LIMIT_STEPS,
         least_chars: int = LIMIT_CHARS,
+        most_chars: int = LIMIT_CHARS,
     ) -> Self:
         r"""Return the regex *text*.
 
@@ -92,7 +98,8 @@ class Regex:
             ascii_only: whether classes such as ``\w`` are about ASCII only.
             limit_steps: about how many steps a search may take.
             least_chars: how many characters of a text must be searched at least;
-                one that takes long may see less than `LIMIT_CHARS`.
+                one that takes long may see less than *most_chars*.
+            most_chars: how many are searched at most.
 
         Raises:
             RuleError: when it is none, or one that could stall the proxy.
@@ -105,10 +112,13 @@ class Regex:
                 # What Python will read otherwise one day is refused today.
                 warnings.simplefilter("error", FutureWarning)
                 tree = parser.parse(text, flags)
-            limit = LIMIT_CHARS
+            limit = most_chars
             while limit >= least_chars:
                 bound = _Bound(limit, ignores_case=bool(tree.state.flags & re.IGNORECASE))
-                if bound.search(list(tree)) <= limit_steps:
+                if (
+                    bound.search(list(tree)) <= limit_steps
+                    or bound.spread(list(tree)) <= limit_steps
+                ):
                     return cls(re.compile(text, flags), limit)
                 limit //= 2
         except (re.error, OverflowError, RecursionError, FutureWarning) as error:
@@ -134,6 +144,10 @@ class Regex:
             return cls(_Linear(re2.compile(text, options)), _NO_LIMIT)
         except (re2.error, UnicodeEncodeError):
             return None
+
+    def search(self, text: str, at: int = 0) -> Found | None:
+        """Return where it is first found from *at* on; nowhere in a text beyond its limit."""
+        return None if len(text) > self.limit_chars else self.pattern.search(text, at)
 
     def matches(self, text: str, *, cut: bool = False) -> bool:
         """Return whether it is found in *text*; with *cut* in the beginning of a longer one.
@@ -167,6 +181,32 @@ class _Bound:
         """Return a bound for the steps of a search in as many characters as are seen."""
         starts = 1 if items and items[0] in _ANCHORS else self._limit_chars
         return self._sequence(items, 0, _CHECK, starts).steps
+
+    def spread(self, items: list[Any]) -> int:
+        """Return another bound for the steps of a search, for a regex of single characters.
+
+        When no repeat can take a character with which a match begins, the parts
+        of the text that attempts at different places look at overlap no more
+        than there are other items: all attempts together read it a few times.
+        """
+        items = _flat(items)
+        first, may_be_empty = self._begins(items[:1])
+        if not items or may_be_empty or _is_one_character(items[0]):
+            return _TOO_MANY
+        overlaps = 1
+        for i, item in enumerate(items):
+            kind, value = item
+            if kind in REPEATS:
+                taken = self._begins(list(value[2]))[0]
+                after, may_end = self._begins(items[i + 1 :])
+                is_told = not taken & after and (not may_end or i + 1 == len(items))
+                if not _is_one_character(item) or not is_told or taken & first:
+                    return _TOO_MANY
+            elif kind in _SCAN:
+                overlaps += 1
+            else:
+                return _TOO_MANY
+        return self._limit_chars * (_CHECK + overlaps * (_RETRY + _LAZY_SCAN))
 
     def _sequence(self, items: list[Any], follow: int, refuted: int, starts: int = 1) -> _Cost:
         """Return the cost of *items*, tried at *starts* places.

@@ -7,18 +7,19 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISDIR
 
 from forebay.errors import ForebayError, RuleError, RuleErrors
 from forebay.watch import Watcher
 
 logger = logging.getLogger(__name__)
 
-type Stamp = tuple[tuple[int, int, int] | None, ...]
+type Stamp = tuple[tuple[object, ...] | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file to read; *option* is blamed when it cannot be read."""
+    """A file to read, or a folder of them; *option* is blamed when it cannot be read."""
 
     path: Path
     option: str = ""
@@ -116,12 +117,21 @@ class RuleFiles[S]:
             logger.info("%s: %s (reloaded)", self._name, self._told(rules))
 
     def _folders(self) -> list[Path]:
-        return list(dict.fromkeys(source.path.absolute().parent for source in self.sources))
+        places = [source.path.absolute() for source in self.sources]
+        folders = [place if place.is_dir() else place.parent for place in places]
+        return list(dict.fromkeys(folders))
 
 
-def _stamp(path: Path) -> tuple[int, int, int] | None:
+def files_of(path: Path) -> tuple[Path, ...]:
+    """Return the YAML files of a folder, in the order of their names; of a file itself."""
+    return tuple(sorted(path.glob("*.yaml"))) if path.is_dir() else (path,)
+
+
+def _stamp(path: Path) -> tuple[object, ...] | None:
     try:
         found = path.stat()
+        if S_ISDIR(found.st_mode):
+            return tuple((str(each), _stamp(each)) for each in files_of(path))
     except (OSError, ValueError):
         return None
     return found.st_mtime_ns, found.st_size, found.st_ino

@@ -65,7 +65,9 @@ def _one_or_list(value: object) -> object:
 
 
 type OneOrMore[T] = Annotated[
-    list[T], pydantic.BeforeValidator(_one_or_list), pydantic.Field(min_length=1)
+    list[T],
+    pydantic.BeforeValidator(_one_or_list, json_schema_input_type=T | list[T]),
+    pydantic.Field(min_length=1),
 ]
 """A list that is not empty; one text is a list of one."""
 
@@ -80,11 +82,12 @@ class Section(pydantic.BaseModel):
     def _mark(cls, data: object) -> object:
         if not isinstance(data, dict):
             return data
-        unknown = _Unknown(tuple(cls.model_fields))
+        known = {field.alias or name: None for name, field in cls.model_fields.items()}
+        unknown = _Unknown(tuple(known))
         return {
-            key: value if key in cls.model_fields else unknown
+            key: value if key in known else unknown
             for key, value in data.items()
-            if value is not None or key not in cls.model_fields
+            if value is not None or key not in known
         }
 
 
@@ -94,11 +97,15 @@ class Document[M: Section]:
 
     path: Path
     model: M
-    lines: yamltree.Lines
+    places: yamltree.Places
 
     def line(self, *key: int | str) -> int:
         """Return the line, from 1, of the value at *key*, or of the nearest thing around it."""
-        return self.lines[key]
+        return self.places[key][0]
+
+    def place(self, *key: int | str) -> yamltree.Place:
+        """Return line and column of the value at *key*, or of the nearest thing around it."""
+        return self.places[key]
 
 
 def parse[M: Section](text: str, path: Path, model: type[M]) -> Document[M]:
@@ -116,13 +123,13 @@ def parse[M: Section](text: str, path: Path, model: type[M]) -> Document[M]:
         found = model.model_validate(tree.value or {}, context={})
     except pydantic.ValidationError as error:
         errors += [
-            RuleError(_message(detail), path, tree.lines[detail["loc"]])
+            RuleError(_message(detail), path, *tree.places[detail["loc"]])
             for detail in error.errors(include_url=False)[:LIMIT_ERRORS]
         ]
     if errors:
-        errors.sort(key=lambda error: error.line or 0)
+        errors.sort(key=lambda error: (error.line or 0, error.column or 0))
         raise RuleErrors(errors[:LIMIT_ERRORS])
-    return Document(path, found, tree.lines)
+    return Document(path, found, tree.places)
 
 
 def _message(detail: ErrorDetails) -> str:

@@ -1,4 +1,4 @@
-"""YAML text to plain values, the line of each, and what is wrong with them.
+"""YAML text to plain values, where each stands, and what is wrong with them.
 
 Every plain scalar is text, exactly as written: ``1.10`` stays ``1.10`` and
 ``no`` stays ``no``.  So none of YAML's guesses about types can change what a
@@ -31,10 +31,14 @@ _TAG = "tag:yaml.org,2002:"
 _SCALAR_TAGS = {"str", "int", "float", "bool", "null", "timestamp", "merge", "value"}
 
 
-class Lines(dict[Key, int]):
-    """The line, from 1, of the value at a key, or of the nearest thing around it."""
+type Place = tuple[int, int]
+"""A line and a column, both from 1."""
 
-    def __missing__(self, key: Key) -> int:
+
+class Places(dict[Key, Place]):
+    """Where the value at a key stands, or the nearest thing around it."""
+
+    def __missing__(self, key: Key) -> Place:
         return self[key[:-1]]  # ends at (), the whole text
 
 
@@ -44,12 +48,12 @@ class Tree:
 
     Args:
         value: made of dict, list, str and None; None for an empty text.
-        lines: where each value stands.
+        places: where each value stands.
         errors: what had to be left out, at most ``LIMIT_ERRORS``.
     """
 
     value: Any
-    lines: Lines
+    places: Places
     errors: list[RuleError]
 
 
@@ -62,7 +66,7 @@ def parse(text: str, path: Path) -> Tree:
     walk = _Walk(path)
     root = _compose(text, path)
     value = None if root is None else walk.value(root, ())
-    return Tree(value, walk.lines, walk.errors)
+    return Tree(value, walk.places, walk.errors)
 
 
 def _compose(text: str, path: Path) -> Node | None:
@@ -70,21 +74,24 @@ def _compose(text: str, path: Path) -> Node | None:
     yaml.max_depth = LIMIT_DEPTH
     yaml.composer.warn_double_anchors = False
     last = max(1, text.count("\n") + (not text.endswith("\n")))
-    line = 1
+    line, column = 1, None
     try:
         node: Node | None = yaml.compose(text)
         return node
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark else 1
+        if mark:
+            line, column = mark.line + 1, mark.column + 1
         problem = _problem(error)
     except ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
+        column = error.position - text.rfind("\n", 0, error.position)
         problem = f"the character {text[error.position]!r} is not allowed"
     except (YAMLError, ValueError, OverflowError, AssertionError, LookupError) as error:
         # ruamel.yaml has no error of its own for some escapes and directives
         problem = " ".join(str(error).split()) or type(error).__name__
-    raise RuleErrors([RuleError(f"expected valid YAML: {problem}", path, min(line, last))])
+    at = (line, column) if line <= last else (last, None)
+    raise RuleErrors([RuleError(f"expected valid YAML: {problem}", path, *at)])
 
 
 def _problem(error: MarkedYAMLError) -> str:
@@ -109,7 +116,7 @@ class _Walk:
 
     def __init__(self, path: Path) -> None:
         self.errors: list[RuleError] = []
-        self.lines = Lines({(): 1})
+        self.places = Places({(): (1, 1)})
         self._path = path
         self._open: set[int] = set()
         self._count = 0
@@ -119,7 +126,7 @@ class _Walk:
         self._count += 1
         if self._count > LIMIT_VALUES:
             self._refuse(node, f"expected at most {LIMIT_VALUES:,} values, found more")
-        self.lines.setdefault(key, _line_of(node))
+        self.places.setdefault(key, _place_of(node))
         tag = str(node.tag).removeprefix(_TAG)
         if isinstance(node, ScalarNode):
             if tag not in _SCALAR_TAGS:
@@ -152,7 +159,7 @@ class _Walk:
             elif name in found:
                 self._report(name_node, f"expected each key once, found {name!r} again")
             else:
-                self.lines.setdefault((*key, name), _line_of(name_node))
+                self.places.setdefault((*key, name), _place_of(name_node))
                 found[name] = self.value(value_node, (*key, name))
         for inherited in self._inherited(merged, key):
             found = inherited | found
@@ -169,11 +176,11 @@ class _Walk:
 
     def _report(self, node: Node, message: str) -> None:
         if len(self.errors) < LIMIT_ERRORS:
-            self.errors.append(RuleError(message, self._path, _line_of(node)))
+            self.errors.append(RuleError(message, self._path, *_place_of(node)))
 
     def _refuse(self, node: Node, message: str) -> NoReturn:
-        raise RuleErrors([RuleError(message, self._path, _line_of(node))])
+        raise RuleErrors([RuleError(message, self._path, *_place_of(node))])
 
 
-def _line_of(node: Node) -> int:
-    return int(node.start_mark.line) + 1
+def _place_of(node: Node) -> Place:
+    return int(node.start_mark.line) + 1, int(node.start_mark.column) + 1

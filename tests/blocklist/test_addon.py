@@ -230,6 +230,38 @@ class TestConnect:
         assert proxy.dial(target, tunnel.client_conn) is None
 
 
+class TestAgain:
+    """A request that a rewrite rule has sent elsewhere."""
+
+    @pytest.mark.parametrize(
+        ("host", "redirected", "blocked"),
+        [
+            ("x.ads.example", True, True),
+            ("ok.ads.example", True, False),
+            ("x.ads.example", False, False),
+        ],
+    )
+    def test_it_is_judged_by_where_it_goes_now(self, proxy, host, redirected, blocked):
+        flow = proxy.request()
+        flow.request.data.host = host
+        if redirected:
+            outcome.of(flow)["redirected"] = True
+
+        proxy.addon.again.requestheaders(flow)
+
+        assert (flow.response is not None) is blocked
+        if blocked:
+            assert outcome.answered_by(flow) == "blocklist"
+
+    def test_the_fence_lets_it_through(self, proxy):
+        flow = proxy.request()
+        flow.request.data.host = "ok.ads.example"
+        outcome.of(flow)["redirected"] = True
+        proxy.addon.again.requestheaders(flow)
+
+        assert proxy.dial("ok.ads.example", flow.client_conn) is None
+
+
 class TestFence:
     @pytest.mark.parametrize(
         ("host", "sni", "refused"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -113,18 +114,18 @@ def test_new_lists_come_after_those_that_ship():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{name: a}", "2: file: expected url or file, found neither, and no 'a' that ships"),
-        ("{name: a, url: , file: }", "2: file: expected url or file, found neither, and no 'a' that ships"),
-        (f"{{name: a, url: '{ADS}', file: b}}", "2: file: expected either url or file, found both"),
-        ("{name: ads, file: ''}", "2: file: expected a path, found ''"),
-        ('{name: ads, file: "a\\0"}', "2: file: expected a path, found 'a\\x00'"),
-        ("{name: ads, file: ~nobody-of-this-name/x}", "2: file: expected a path, found '~nobody-of-this-name/x': no such home folder"),
-        ("{name: Ads}", "2: name: expected at most 64 of a-z, 0-9, dot, hyphen and underline, beginning with a letter or digit, found 'Ads'"),
-        ("{name: ads, group: ''}", "2: group: expected one line of at most 100 characters, found ''"),
-        ("{name: ads, enabled: maybe}", "2: enabled: expected true or false, found 'maybe'"),
-        ("{name: ads, trusted: yes}", "2: unknown key 'trusted': did you mean 'trust'?"),
-        ("{name: ads, expires: 30 days}", "2: expires: expected 1 hour to 14 days, such as 4 days or 12h, found '30 days'"),
-        ("{enabled: true}", "2: expected the key 'name', found none"),
+        ("{name: a}", "2:3: file: expected url or file, found neither, and no 'a' that ships"),
+        ("{name: a, url: , file: }", "2:20: file: expected url or file, found neither, and no 'a' that ships"),
+        (f"{{name: a, url: '{ADS}', file: b}}", "2:51: file: expected either url or file, found both"),
+        ("{name: ads, file: ''}", "2:15: file: expected a path, found ''"),
+        ('{name: ads, file: "a\\0"}', "2:15: file: expected a path, found 'a\\x00'"),
+        ("{name: ads, file: ~nobody-of-this-name/x}", "2:15: file: expected a path, found '~nobody-of-this-name/x': no such home folder"),
+        ("{name: Ads}", "2:4: name: expected at most 64 of a-z, 0-9, dot, hyphen and underline, beginning with a letter or digit, found 'Ads'"),
+        ("{name: ads, group: ''}", "2:15: group: expected one line of at most 100 characters, found ''"),
+        ("{name: ads, enabled: maybe}", "2:15: enabled: expected true or false, found 'maybe'"),
+        ("{name: ads, trusted: yes}", "2:15: unknown key 'trusted': did you mean 'trust'?"),
+        ("{name: ads, expires: 30 days}", "2:15: expires: expected 1 hour to 14 days, such as 4 days or 12h, found '30 days'"),
+        ("{enabled: true}", "2:3: expected the key 'name', found none"),
     ],
 )  # fmt: skip
 def test_mistakes(text, message):
@@ -137,7 +138,7 @@ def test_mistakes(text, message):
 def test_names_that_are_no_file_names(name):
     (message,) = errors(f"lists: [{{name: {name.encode('unicode_escape').decode()!r}, url: '{ADS}'}}]")  # fmt: skip
 
-    assert message.startswith("1: name: expected at most 64 of")
+    assert message.startswith("1:10: name: expected at most 64 of")
 
 
 def test_all_mistakes_come_at_once():
@@ -152,10 +153,10 @@ lists:
 """
 
     assert errors(text, [entry(url=ADS)]) == [
-        "3: url: expected a URL such as https://lists.example/ads.txt, in ASCII, found 'ftp://lists.example/'",
-        "4: file: expected url or file, found neither, and no 'b' that ships",
-        "6: enabled: expected true or false, found 'x'",
-        "7: name: expected a name of its own, found 'ads', that of an earlier list",
+        "3:5: url: expected a URL such as https://lists.example/ads.txt, in ASCII, found 'ftp://lists.example/'",
+        "4:5: file: expected url or file, found neither, and no 'b' that ships",
+        "6:5: enabled: expected true or false, found 'x'",
+        "7:5: name: expected a name of its own, found 'ads', that of an earlier list",
     ]
 
 
@@ -275,6 +276,12 @@ BITS = st.sampled_from(
 )  # fmt: skip
 
 
+def behind(text: str, line: int) -> int:
+    """Return the column behind *line*, which ends at LF, and to YAML at a lone CR too."""
+    found = [rows[line - 1 :][:1] for rows in (text.split("\n"), re.split("\r\n?|\n", text))]
+    return 1 + max(len(row) for rows in found for row in rows)
+
+
 @settings(deadline=None, max_examples=200)
 @given(
     st.one_of(st.text(), st.lists(BITS, max_size=15).map(lambda bits: "lists:\n" + "".join(bits)))
@@ -284,8 +291,10 @@ def test_any_text_gives_lists_or_errors_within_the_file(text):
     try:
         found = parse(text, USER, [entry(url=ADS)])
     except RuleErrors as error:
-        places = [each.line for each in error.errors]
+        places = [(each.line, each.column) for each in error.errors]
     else:
-        places = [each.line for each in found if each.path == USER]
+        places = [(each.line, None) for each in found if each.path == USER]
         assert all((each.url is None) != (each.file is None) for each in found)
-    assert all(place is not None and 1 <= place <= lines for place in places)
+    for line, column in places:
+        assert line is not None and 1 <= line <= lines
+        assert column is None or 1 <= column <= behind(text, line)

@@ -212,7 +212,7 @@ def test_a_broken_policy_keeps_the_last_good_rules(current, lists, caplog):
 
     assert current.rules is before
     assert "kept the last good rules: " in caplog.text
-    assert "policies.yaml:1: " in caplog.text
+    assert "policies.yaml:1:1: " in caplog.text
 
 
 @pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_text("policies:\n")])

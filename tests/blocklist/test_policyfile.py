@@ -115,54 +115,54 @@ def test_nothing_under_another_key_is_what_holds_without_it(key):
 @pytest.mark.parametrize("value", ["[]", "", "~", "\n    # - 192.0.2.7"])
 def test_nothing_under_a_key_is_not_everything(key, value):
     assert errors(f"policies:\n- id: a\n  {key}: {value}\n") == [
-        f"3: {key}: expected at least 1 in the list, found an empty list"
+        f"3:3: {key}: expected at least 1 in the list, found an empty list"
     ]
 
 
 @pytest.mark.parametrize(
-    ("window", "message"),
+    ("window", "column", "message"),
     [
-        ("days: []", "when.days: expected at least 1 in the list, found an empty list"),
-        ("days:", "when.days: expected at least 1 in the list, found an empty list"),
-        ("from:", "when.from: expected a time from 00:00 to 23:59, found ''"),
-        ("to:", "when.to: expected a time from 00:00 to 24:00, found ''"),
-        ("{}", "when: expected days, from or to, found an empty mapping"),
-        ("", "when: expected a mapping, found nothing"),
-        ("from: 24:00", "when.from: expected a time from 00:00 to 23:59, found '24:00'"),
-        ("days: [mon-fir]", "when.days: expected a day (mon, tue, wed, thu, fri, sat, sun) or a range such as mon-fri, found 'mon-fir'"),
-        ("form: 08:00", "when: unknown key 'form': did you mean 'from'?"),
-        ("zzz: 1", "when: unknown key 'zzz': expected one of days, from, to"),
+        ("days: []", 5, "when.days: expected at least 1 in the list, found an empty list"),
+        ("days:", 5, "when.days: expected at least 1 in the list, found an empty list"),
+        ("from:", 5, "when.from: expected a time from 00:00 to 23:59, found ''"),
+        ("to:", 5, "when.to: expected a time from 00:00 to 24:00, found ''"),
+        ("{}", 5, "when: expected days, from or to, found an empty mapping"),
+        ("", 4, "when: expected a mapping, found nothing"),
+        ("from: 24:00", 5, "when.from: expected a time from 00:00 to 23:59, found '24:00'"),
+        ("days: [mon-fir]", 12, "when.days: expected a day (mon, tue, wed, thu, fri, sat, sun) or a range such as mon-fri, found 'mon-fir'"),
+        ("form: 08:00", 5, "when: unknown key 'form': did you mean 'from'?"),
+        ("zzz: 1", 5, "when: unknown key 'zzz': expected one of days, from, to"),
     ],
 )  # fmt: skip
-def test_mistakes_in_a_window(window, message):
+def test_mistakes_in_a_window(window, column, message):
     assert errors(f"policies:\n- id: a\n  when:\n  - days: mon\n  - {window}\n") == [
-        f"5: {message}"
+        f"5:{column}: {message}"
     ]
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("- {}", "2: expected the key 'id', found none"),
-        ("- id: ''", "2: id: expected one line of at most 100 characters, found ''"),
-        ('- id: "a\\u202e"', "2: id: expected one line of at most 100 characters, found 'a\\u202e'"),
-        ("- id: a\n- id: a", "3: id: expected an id of its own, found 'a', that of an earlier policy"),
-        ("- id: a\n  clients: [192.0.2.7,\n    192.0.2.7/24]", "4: clients: expected the range 192.0.2.0/24 or the address 192.0.2.7, found '192.0.2.7/24'"),
-        ("- id: a\n  clients: localhost", "3: clients: expected an address or a range such as 192.0.2.0/24 or fd00::/8, found 'localhost'"),
-        ("- id: a\n  clients: {}", "3: clients: expected a list, found a mapping"),
-        ("- id: a\n  users: ['']", "3: users: expected one line of at most 100 characters, found ''"),
-        ("- id: a\n  users: anna:secret", "3: users: expected the name of a user, which has no colon, found 'anna:secret'"),
-        ("- id: a\n  when: {from: 08:00}", "3: when: expected a list, found a mapping"),
-        ("- id: a\n  groups: {ads: an}", "3: groups.ads: expected true or false, found 'an'"),
-        ("- id: a\n  groups: {ads: }", "3: groups.ads: expected true or false, found nothing"),
-        ("- id: a\n  groups: [ads]", "3: groups: expected a mapping, found a list"),
-        ("- id: a\n  groups: {'': on}", "3: groups: expected one line of at most 100 characters, found ''"),
-        ("- id: a\n  mode: none", "3: mode: expected 'filter', 'allow-only' or 'off', found 'none'"),
-        ("- id: a\n  mode: off\n  groups: {ads: on}\n  allow: a.example", "3: mode: expected no groups and allow beside mode: off, under which nothing is blocked; to switch the policy itself off, comment it out"),
-        ("- id: a\n  allow: '*'", "3: allow: expected a host, found '*', which is all of them: for that use mode: off"),
-        ("- id: a\n  allow: [a.example/x]", "3: allow: expected a host such as example.org (with all below it) or *.example.org (only those below), without scheme, port and path, found 'a.example/x'"),
-        ("- id: a\n  answer: 403", "3: answer: expected 'page' or 'drop', found '403'"),
-        ("- id: a\n  client: ::1", "3: unknown key 'client': did you mean 'clients'?"),
+        ("- {}", "2:3: expected the key 'id', found none"),
+        ("- id: ''", "2:3: id: expected one line of at most 100 characters, found ''"),
+        ('- id: "a\\u202e"', "2:3: id: expected one line of at most 100 characters, found 'a\\u202e'"),
+        ("- id: a\n- id: a", "3:3: id: expected an id of its own, found 'a', that of an earlier policy"),
+        ("- id: a\n  clients: [192.0.2.7,\n    192.0.2.7/24]", "4:5: clients: expected the range 192.0.2.0/24 or the address 192.0.2.7, found '192.0.2.7/24'"),
+        ("- id: a\n  clients: localhost", "3:3: clients: expected an address or a range such as 192.0.2.0/24 or fd00::/8, found 'localhost'"),
+        ("- id: a\n  clients: {}", "3:3: clients: expected a list, found a mapping"),
+        ("- id: a\n  users: ['']", "3:11: users: expected one line of at most 100 characters, found ''"),
+        ("- id: a\n  users: anna:secret", "3:3: users: expected the name of a user, which has no colon, found 'anna:secret'"),
+        ("- id: a\n  when: {from: 08:00}", "3:3: when: expected a list, found a mapping"),
+        ("- id: a\n  groups: {ads: an}", "3:12: groups.ads: expected true or false, found 'an'"),
+        ("- id: a\n  groups: {ads: }", "3:12: groups.ads: expected true or false, found nothing"),
+        ("- id: a\n  groups: [ads]", "3:3: groups: expected a mapping, found a list"),
+        ("- id: a\n  groups: {'': on}", "3:12: groups: expected one line of at most 100 characters, found ''"),
+        ("- id: a\n  mode: none", "3:3: mode: expected 'filter', 'allow-only' or 'off', found 'none'"),
+        ("- id: a\n  mode: off\n  groups: {ads: on}\n  allow: a.example", "3:3: mode: expected no groups and allow beside mode: off, under which nothing is blocked; to switch the policy itself off, comment it out"),
+        ("- id: a\n  allow: '*'", "3:3: allow: expected a host, found '*', which is all of them: for that use mode: off"),
+        ("- id: a\n  allow: [a.example/x]", "3:11: allow: expected a host such as example.org (with all below it) or *.example.org (only those below), without scheme, port and path, found 'a.example/x'"),
+        ("- id: a\n  answer: 403", "3:3: answer: expected 'page' or 'drop', found '403'"),
+        ("- id: a\n  client: ::1", "3:3: unknown key 'client': did you mean 'clients'?"),
     ],
 )  # fmt: skip
 def test_mistakes(text, message):
@@ -186,7 +186,7 @@ policies:
 """
 
     assert [error.partition(": ")[0] for error in errors(text)] == [
-        *("3", "4", "6", "7", "8", "9", "10", "11", "12")
+        *("3:15", "4:5", "6:21", "7:9", "8:14", "9:5", "10:5", "11:5", "12:5")
     ]
 
 
@@ -289,6 +289,12 @@ BITS = st.sampled_from(
 )  # fmt: skip
 
 
+def behind(text: str, line: int) -> int:
+    """Return the column behind *line*, which ends at LF, and to YAML at a lone CR too."""
+    found = [rows[line - 1 :][:1] for rows in (text.split("\n"), re.split("\r\n?|\n", text))]
+    return 1 + max(len(row) for rows in found for row in rows)
+
+
 @settings(deadline=None, max_examples=300)
 @given(
     st.one_of(
@@ -300,10 +306,12 @@ def test_any_text_gives_policies_or_errors_within_the_file(text):
     try:
         policies = parse(text, PATH)
     except RuleErrors as found:
-        places = [error.line for error in found.errors]
+        places = [(error.line, error.column) for error in found.errors]
     else:
-        places = [policy.line for policy in policies]
-    assert all(place is not None and 1 <= place <= lines for place in places)
+        places = [(policy.line, None) for policy in policies]
+    for line, column in places:
+        assert line is not None and 1 <= line <= lines
+        assert column is None or 1 <= column <= behind(text, line)
 
 
 @settings(deadline=None, max_examples=300)
@@ -320,5 +328,7 @@ def test_any_value_gives_a_policy_or_errors(key, value):
     except RuleErrors as found:
         (error,) = found.errors
         assert "\n" not in str(error)
+        assert error.line == 1
+        assert text[error.column - 1 :].startswith((f"{key}:", f'"{quoted}": on'))
     else:
         assert policy.line == 1

@@ -89,7 +89,7 @@ def test_a_group_that_no_list_has_is_an_error_with_its_line(places):
 def test_a_file_with_mistakes_is_refused(places, name):
     write(places["user"] / name, "what: 1")
 
-    with pytest.raises(ForebayError, match=f"{name}:1: unknown key 'what'"):
+    with pytest.raises(ForebayError, match=f"{name}:1:1: unknown key 'what'"):
         gather(**places)
 
 

@@ -48,7 +48,9 @@ def test_only_what_is_lacking_completes(first, last):
     ("status", "fields", "expected"),
     [
         pytest.param(206, part(3, b"3456789", 10), True, id="the rest"),
-        pytest.param(206, {**part(3, b"3456789", 10), "content_length": "7"}, True, id="its length"),
+        pytest.param(
+            206, {**part(3, b"3456789", 10), "content_length": "7"}, True, id="its length"
+        ),
         pytest.param(206, {**part(3, b"3456789", 10), "content_length": "8"}, False, id="a longer"),
         pytest.param(206, part(3, b"345678", 10), False, id="not all of it"),
         pytest.param(206, {**part(3, b"3456789", 10), "etag": '"b"'}, False, id="of another"),

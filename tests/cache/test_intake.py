@@ -168,7 +168,12 @@ class TestOrder:
         target = target_of(flow.request)
         head = Head(flow.request.headers.fields)
         plan = Plan(
-            target, Forward(Fwd.URI_MISS, "x"), asked_s, head, key := primary_key(target), Found(key)
+            target,
+            Forward(Fwd.URI_MISS, "x"),
+            asked_s,
+            head,
+            key := primary_key(target),
+            Found(key),
         )
         note(flow, "miss", "x")
         flow.response = Origin(cache_control="max-age=60", body=body).answer(flow.request)

@@ -59,7 +59,7 @@ def test_mistakes_of_all_files_are_told(files):
         load(files)
 
     lines = str(caught.value).splitlines()
-    assert lines[0].startswith(f"{files[0].path}:2: lifetime: expected a span")
+    assert lines[0].startswith(f"{files[0].path}:2:5: lifetime: expected a span")
     assert lines[1].startswith(f"forebay_rules: cannot read {files[1].path}")
 
 

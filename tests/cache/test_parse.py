@@ -43,7 +43,7 @@ def test_a_file_without_rules(text):
     assert parse(text, PATH) == ()
 
 
-def test_every_mistake_is_told_with_its_line():
+def test_every_mistake_is_told_with_its_place():
     text = """rules:
   - lifetime: soon
   - bypass: true
@@ -61,18 +61,21 @@ def test_every_mistake_is_told_with_its_line():
     with pytest.raises(RuleErrors) as caught:
         parse(text, PATH)
 
-    found = [(error.line, error.message.partition(",")[0][:60]) for error in caught.value.errors]
+    found = [
+        (error.line, error.column, error.message.partition(",")[0][:60])
+        for error in caught.value.errors
+    ]
     assert found == [
-        (2, "lifetime: expected a span such as 90s"),
-        (3, "bypass: expected bypass alone"),
-        (5, "match.host: expected a host such as www.example.com"),
-        (7, "bypass: expected lifetime"),
-        (8, "bypass: expected lifetime"),
-        (8, "unknown key 'lifetimes': did you mean 'lifetime'?"),
-        (9, "key.fields: expected a field that a rule may write"),
-        (10, "key.fields: expected another field than 'Range'"),
-        (11, "key.ignore_query: expected at least 1 in the list"),
-        (12, "match.path: expected a path that begins with / or *"),
+        (2, 5, "lifetime: expected a span such as 90s"),
+        (3, 5, "bypass: expected bypass alone"),
+        (5, 13, "match.host: expected a host such as www.example.com"),
+        (7, 5, "bypass: expected lifetime"),
+        (8, 5, "bypass: expected lifetime"),
+        (8, 5, "unknown key 'lifetimes': did you mean 'lifetime'?"),
+        (9, 11, "key.fields: expected a field that a rule may write"),
+        (10, 11, "key.fields: expected another field than 'Range'"),
+        (11, 11, "key.ignore_query: expected at least 1 in the list"),
+        (12, 13, "match.path: expected a path that begins with / or *"),
     ]
 
 

@@ -47,7 +47,7 @@ def test_a_mistake_leaves_the_rules_in_force(home):
     book.configure(on=True, running=False)
     home.write_text("rules: 3\n")
 
-    with pytest.raises(ForebayError, match=r"cache\.yaml:1: rules: expected a list"):
+    with pytest.raises(ForebayError, match=r"cache\.yaml:1:1: rules: expected a list"):
         book.configure(on=True, running=False)
 
     assert len(book.rules) == 1

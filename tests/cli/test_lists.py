@@ -109,12 +109,12 @@ def test_wrong_arguments(command, arguments, message):
 
 
 @pytest.mark.parametrize("arguments", [[], ["update"]])
-def test_a_wrong_file_is_all_its_mistakes_each_with_its_line(command, tmp_path, arguments):
+def test_a_wrong_file_is_all_its_mistakes_each_with_its_place(command, tmp_path, arguments):
     status, out, err = command(*arguments, text="lists:\n- name: A\n- name: b\n")
 
     assert (status, out) == (2, [])
     path = tmp_path / "home" / "rules" / FILE
-    assert [line.partition(": ")[0] for line in err] == [f"{path}:2", f"{path}:3"]
+    assert [line.partition(": ")[0] for line in err] == [f"{path}:2:3", f"{path}:3:3"]
 
 
 def test_the_lists_are_shown(command, tmp_path):

@@ -87,8 +87,8 @@ def test_a_broken_rule_file_refuses_the_start_with_all_its_errors(prepare_proxy,
     status, printed = refused_start(prepare_proxy())
 
     assert status == 1
-    assert re.search(r"rewrite\.yaml:2: .*sett", printed)
-    assert re.search(r"rewrite\.yaml:3: .*bogus", printed)
+    assert re.search(r"rewrite\.yaml:2:15: .*sett", printed)
+    assert re.search(r"rewrite\.yaml:3:5: .*bogus", printed)
     assert "Traceback" not in printed
 
 

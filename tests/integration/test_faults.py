@@ -138,7 +138,8 @@ def no_database(proxy):
 
 
 def no_folder(proxy):
-    shutil.rmtree(objects(proxy))
+    removed = objects(proxy).rename(proxy.home / "removed")  # it is written to meanwhile
+    shutil.rmtree(removed, ignore_errors=True)
 
 
 def changed_value_files(proxy):

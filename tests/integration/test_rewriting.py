@@ -1,6 +1,9 @@
-"""Header rules on real traffic: streamed bodies, hits, reload."""
+"""Rewrite rules on real traffic: heads, URLs, bodies, answers; hits, reload."""
 
 from __future__ import annotations
+
+import gzip
+import socket
 
 import pytest
 
@@ -106,10 +109,321 @@ def test_a_broken_edit_keeps_the_last_good_rules(start_proxy, client_of, rules):
         rules.write_text(
             "rules:\n  - response:\n      sett: {A: b}\n  - match: {hots: x}\n", encoding="utf-8"
         )
-        proxy.wait_for(r"rewrite\.yaml:3: .*sett")
-        proxy.wait_for(r"rewrite\.yaml:4: .*hots")
+        proxy.wait_for(r"rewrite\.yaml:3:7: .*sett")
+        proxy.wait_for(r"rewrite\.yaml:4:13: .*hots")
         assert client.get(url).headers["x-answer"] == "ruled"
 
         rules.write_text(RULES.replace("ruled", "edited"), encoding="utf-8")
         proxy.wait_for(r"rewrite: \d+ rules? \(reloaded\)")
         assert client.get(url).headers["x-answer"] == "edited"
+
+
+def write(tmp_path, text):
+    path = tmp_path / "home" / "rules" / "rewrite.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def entries(record):
+    return [(entry["phase"], entry["id"]) for entry in record["forebay.rewrite"] or ()]
+
+
+@pytest.mark.parametrize("http2", [False, True])
+def test_a_request_is_sent_elsewhere(start_proxy, client_of, authority, tmp_path, http2):
+    """To another server, under its name in Host, TLS and all; what the rule found is at hand."""
+    with Origin(tls=authority.context()) as there:
+        write(
+            tmp_path,
+            f"""
+rules:
+  - id: move
+    match: {{host: localhost, path: "regex:^/v([0-9])/(.*)"}}
+    request:
+      url: https://127.0.0.1:{there.port}/api/{{re.2}}?version={{re.1}}
+      set: {{X-From: "{{url.host}}"}}
+  - id: later
+    match: {{host: 127.0.0.1}}
+    request: {{query: {{set: {{seen: "yes"}}}}}}
+""",
+        )
+        proxy = start_proxy()
+        with Origin(tls=authority.context() if http2 else None) as origin:
+            url = origin.url("/v2/x?old", "localhost")
+            answer = client_of(proxy, http2=http2).get(url)
+
+            assert answer.status_code == 200
+            assert origin.seen == []
+        (seen,) = there.seen
+        assert seen.target == "/api/x?version=2&seen=yes"
+        assert seen.header("x-from") == "localhost"
+        assert (seen.header("host") or seen.header(":authority")) == f"127.0.0.1:{there.port}"
+        (record,) = proxy.records()
+        assert entries(record) == [("request", "move"), ("request", "later")]
+        assert record["url.full"].startswith(f"https://127.0.0.1:{there.port}/api/x")
+
+
+def test_no_rule_leads_round_the_blocklist(start_proxy, client_of, tmp_path):
+    """Neither to a listed host nor to a listed path."""
+    write(
+        tmp_path,
+        """
+rules:
+  - {match: {path: /host}, request: {url: "http://pixel.ads.example/x"}}
+  - {match: {path: /path}, request: {url: /banner/x}}
+""",
+    )
+    lists = tmp_path / "home" / "rules" / "blocklists"
+    lists.mkdir(parents=True)
+    (lists / "own.txt").write_text("/banner/*\n")
+    proxy = start_proxy()
+    with Origin() as origin:
+        answers = [client_of(proxy).get(origin.url(path)) for path in ("/host", "/path", "/free")]
+
+        assert [answer.status_code for answer in answers] == [403, 403, 200]
+        assert [seen.target for seen in origin.seen] == ["/free"]
+
+
+BODY_RULES = """
+rules:
+  - id: text
+    match: {host: localhost, path: /page*}
+    response:
+      body:
+        replace: {Hello: Good day}
+        regex: {"v([0-9]+)": "version {re.1}"}
+        html: {body: "<i>{url.path}</i>"}
+        limit: 200k
+  - id: json
+    match: {content_type: application/json}
+    request: {body: {json: {set: {/user: "{client.ip}"}}}}
+    response: {body: {json: {remove: [/debug]}}}
+"""
+PAGE = b"<html><body>Hello v7, caf\xe9</body></html>"
+
+
+@pytest.mark.parametrize("http2", [False, True])
+@pytest.mark.parametrize("shape", ["plain", "gzip", "chunked", "large", "charset"])
+def test_bodies_are_edited_on_misses_and_hits(
+    start_proxy, client_of, authority, tmp_path, http2, shape
+):
+    """Once, whatever the framing, coding and charset; the store has what the origin sent."""
+    rules = write(tmp_path, BODY_RULES)
+    page = PAGE.replace(b"</html>", b" " * 100_000 + b"</html>") if shape == "large" else PAGE
+    fields = [("cache-control", "max-age=600"), ("etag", '"1"'), ("accept-ranges", "bytes")]
+    fields.append(("content-type", "text/html; charset=iso-8859-1"))
+
+    def handle(seen):
+        if shape == "gzip":
+            return Reply(headers=[*fields, ("content-encoding", "gzip")], body=gzip.compress(page))
+        if shape == "chunked":
+            return Reply(headers=fields, pieces=[page[:9], page[9:]])
+        return Reply(headers=fields, body=page)
+
+    proxy = start_proxy()
+    with Origin(handle, tls=authority.context() if http2 else None) as origin:
+        client, url = client_of(proxy, http2=http2), origin.url("/page/1", "localhost")
+        miss, hit = client.get(url), client.get(url, headers={"Range": "bytes=0-3"})
+        for answer in (miss, hit):
+            assert answer.status_code == 200
+            text = answer.content.decode("latin-1")
+            assert text.startswith("<html><body>Good day version 7, café<i>/page/1</i></body>")
+            assert answer.headers["etag"] == 'W/"1"'
+            assert "content-encoding" not in answer.headers
+            assert "accept-ranges" not in answer.headers
+        assert "hit" in hit.headers["cache-status"]
+        rules.write_text("rules: []", encoding="utf-8")
+        proxy.wait_for(r"rewrite: \d+ rules? \(reloaded\)")
+        assert client.get(url).content == page
+        assert len(origin.seen) == 1
+    first, second, _ = proxy.records()
+    assert entries(first) == [("response", "text")]
+    assert entries(second) == [("request", "text"), ("response", "text")]  # its Range was removed
+    (change,) = [c for c in first["forebay.rewrite"][0]["changes"] if c["field"] == "body"]
+    assert change["before"] == f"{len(page)} bytes"
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_body_beyond_the_limit_passes_as_it_is(start_proxy, client_of, tmp_path, chunked):
+    """That it was left alone is on record."""
+    write(tmp_path, BODY_RULES + "    unless: {path: /none}\n")
+    page = b"Hello" * 100_000
+    fields = [("content-type", "application/json"), ("etag", '"1"')]
+
+    def handle(seen):
+        pieces = [page[at : at + 9999] for at in range(0, len(page), 9999)]
+        return Reply(headers=fields, pieces=pieces) if chunked else Reply(headers=fields, body=page)
+
+    proxy = start_proxy()
+    with Origin(handle) as origin:
+        answer = client_of(proxy).get(origin.url("/page/1", "localhost"))
+        assert answer.content == page
+        assert answer.headers["etag"] == '"1"'
+    (record,) = proxy.records()
+    skipped = {entry["id"]: entry["skipped"] for entry in record["forebay.rewrite"]}
+    assert "200,000" in skipped["text"] or "1,000,000" in skipped["text"]
+
+
+def test_request_bodies_are_edited(start_proxy, client_of, tmp_path):
+    """Of known length and not; the origin gets the right length."""
+    write(tmp_path, BODY_RULES)
+    bodies = []
+
+    proxy = start_proxy()
+    with Origin(lambda seen: bodies.append(seen.body_bytes) or Reply()) as origin:
+        client, url = client_of(proxy), origin.url("/post", "localhost")
+        kind = {"content-type": "application/json"}
+        sent = b'{"user": "me", "n": 1.10}'
+        client.post(url, content=sent, headers=kind)
+        client.post(url, content=iter([sent[:5], sent[5:]]), headers=kind)
+
+    edited = len(b'{"user":"127.0.0.1","n":1.10}')
+    assert bodies == [edited, edited]
+    for record in proxy.records():
+        (entry,) = record["forebay.rewrite"]
+        assert entry["changes"] == [
+            {"field": "body", "before": f"{len(sent)} bytes", "after": f"{edited} bytes"}
+        ]
+
+
+def test_a_validated_answer_and_a_stale_one_are_edited_once(start_proxy, client_of, tmp_path):
+    """The body of a 304 to the cache's own validation, and of what stands in for a dead origin."""
+    write(tmp_path, BODY_RULES + '  - response: {append: {X-Once: "1"}}\n')
+
+    def handle(seen):
+        fields = [("cache-control", "max-age=0"), ("etag", '"1"')]
+        if seen.header("if-none-match"):
+            return Reply(304, fields)
+        return Reply(headers=fields, body=b"Hello")
+
+    proxy = start_proxy()
+    with Origin(handle) as origin:
+        client, url = client_of(proxy), origin.url("/page/1", "localhost")
+        answers = [client.get(url), client.get(url)]
+        origin.stop()
+        answers.append(client.get(url))
+
+    for answer in answers:
+        assert answer.content == b"Good day"
+        assert answer.headers.get_list("x-once") == ["1"]
+    assert [record["forebay.cache"]["result"] for record in proxy.records()] == [
+        "miss",
+        "revalidated",
+        "stale",
+    ]
+
+
+def test_answers_of_rules_need_no_origin(start_proxy, client_of, tmp_path):
+    """A literal, a redirect, a file, one of a folder; HEAD; what is missing; a long file."""
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "index.html").write_bytes(b"<p>index</p>")
+    (site / "long.bin").write_bytes(bytes(range(256)) * 10_000)
+    (tmp_path / "secret").write_text("secret")
+    (site / "out").symlink_to(tmp_path / "secret")
+    write(
+        tmp_path,
+        f"""
+rules:
+  - match: {{host: literal.example}}
+    request:
+      answer: {{status: 201, headers: {{Content-Type: application/json}}, body: '{{"path": "{{url.path}}"}}'}}
+  - {{match: {{host: old.example}}, request: {{redirect: "https://new.example{{url.target}}"}}}}
+  - match: {{host: files.example}}
+    request: {{answer: {{folder: {site}, below: /s/}}}}
+  - {{match: {{host: files.example}}, response: {{set: {{X-Ruled: "yes"}}}}}}
+""",
+    )
+    proxy = start_proxy()
+    client = client_of(proxy)
+
+    literal = client.post("http://literal.example/a", content=b"upload")
+    assert (literal.status_code, literal.json()) == (201, {"path": "/a"})
+    moved = client.get("http://old.example/x?y")
+    assert (moved.status_code, moved.headers["location"]) == (302, "https://new.example/x?y")
+    index = client.get("http://files.example/s/")
+    assert index.text == "<p>index</p>"
+    assert index.headers["content-type"] == "text/html; charset=utf-8"
+    assert index.headers["x-ruled"] == "yes"
+    head = client.head("http://files.example/s/")
+    assert (head.status_code, head.headers["content-length"], head.content) == (200, "12", b"")
+    long = client.get("http://files.example/s/long.bin")
+    assert long.content == bytes(range(256)) * 10_000
+    for path in ("missing", "out", "..%2f..%2fsecret", "%2e%2e/secret", "long.bin/x"):
+        missing = client.get(f"http://files.example/s/{path}")
+        assert (missing.status_code, "secret" in missing.text) == (404, False), path
+    assert {record["forebay.answered_by"] for record in proxy.records()} == {"rewrite"}
+
+
+def test_groups_are_off_until_they_are_switched_on(start_proxy, client_of):
+    """By an option; an unknown one refuses the start."""
+    proxy = start_proxy(rewrite_groups="privacy")
+    with Origin() as origin:
+        given = {"Via": "1.1 x", "Cookie": "a=1; _ga=2", "X-Forwarded-For": "192.0.2.1"}
+        client_of(proxy).get(origin.url("/?utm_source=x&id=1"), headers=given)
+
+    (seen,) = origin.seen
+    assert seen.target == "/?id=1"
+    assert seen.header("via") is seen.header("x-forwarded-for") is None
+    assert seen.header("cookie") == "a=1"
+
+
+def test_shadow_rules_are_recorded_and_do_nothing(start_proxy, client_of, tmp_path):
+    write(
+        tmp_path,
+        """
+rules:
+  - id: tried
+    mode: shadow
+    request: {set: {X-Shadow: "1"}, answer: {status: 404}}
+    response: {set: {X-Shadow: "1"}, body: {text: nothing}}
+""",
+    )
+    proxy = start_proxy()
+    with Origin() as origin:
+        answer = client_of(proxy).get(origin.url())
+
+    assert answer.status_code == 200 and "x-shadow" not in answer.headers
+    assert answer.text != "nothing"
+    assert origin.seen[0].header("x-shadow") is None
+    (record,) = proxy.records()
+    request, response = record["forebay.rewrite"]
+    assert (request["mode"], request["answer"]) == ("shadow", 404)
+    assert {change["field"] for change in response["changes"]} == {"X-Shadow", "body"}
+
+
+def test_what_is_blocked_is_not_edited(start_proxy, client_of, tmp_path):
+    write(tmp_path, 'rules: [{request: {set: {X: "1"}}, response: {set: {X: "1"}}}]')
+    proxy = start_proxy()
+
+    answer = client_of(proxy).get("http://pixel.ads.example/")
+
+    assert answer.status_code == 403 and "x" not in answer.headers
+    (record,) = proxy.records()
+    assert record["forebay.rewrite"] is None
+
+
+def test_nothing_of_a_client_breaks_out_of_a_head(start_proxy, tmp_path):
+    """What placeholders stand for is checked once it is known."""
+    write(
+        tmp_path,
+        """
+rules:
+  - id: echo
+    request: {set: {X-Query: "{url.query.q}", X-Head: "{header.x-in}"}}
+    response: {set: {X-Query: "{url.query.q}"}}
+""",
+    )
+    proxy = start_proxy()
+    with Origin() as origin:
+        url = origin.url("/?q=a%0d%0aInjected:%201")
+        raw = f"GET {url} HTTP/1.1\r\nHost: 127.0.0.1:{origin.port}\r\nConnection: close\r\n\r\n"
+        with socket.create_connection(("127.0.0.1", proxy.port), timeout=20) as client:
+            client.sendall(raw.encode())
+            got = b"".join(iter(lambda: client.recv(65536), b""))
+
+    assert got.startswith(b"HTTP/1.1 200")
+    assert b"Injected" not in got.partition(b"\r\n\r\n")[0]
+    assert origin.seen[0].header("injected") is None
+    (record,) = proxy.records()
+    assert all("control character" in entry["failed"] for entry in record["forebay.rewrite"])

@@ -21,7 +21,7 @@ def _patched():
 
 
 def test_the_core_passes_every_answer_on(opts):
-    with pytest.raises(CoreMismatchError, match="found b'HTTP/1.1 416"):
+    with pytest.raises(CoreMismatchError, match=r"found b'HTTP/1\.1 416"):
         again.self_test(opts)
 
 

@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from mitmproxy import exceptions, http
+from mitmproxy import ctx, exceptions, http
 from mitmproxy.test import taddons, tflow, tutils
 
 from forebay import outcome
-from forebay.rewrite.addon import RewriteAddon, hosts
+from forebay.rewrite.addon import RewriteAddon
 from forebay.rewrite.match import Matcher
 
 RULES = """\
@@ -92,7 +92,7 @@ class TestRequests:
                 "phase": "request",
                 "changes": [
                     {"field": "Accept", "before": "*/*, x", "after": "text/html"},
-                    {"field": "Cookie", "before": None, "after": "REDACTED"},
+                    {"field": "Cookie", "before": None, "after": "a=REDACTED"},
                 ],
             }
         ]
@@ -179,29 +179,11 @@ class TestResponses:
         assert flow.response is None or flow.response.headers["Server"] == "s"
 
 
-@pytest.mark.parametrize(
-    ("target", "sni", "fields", "expected"),
-    [
-        pytest.param("WWW.Example.com.", None, {}, ("www.example.com",), id="canonical"),
-        pytest.param("a.example", "b.example", {"Host": "c.example"}, ("a.example",), id="Host is not the target"),
-        pytest.param("192.0.2.1", "b.example", {"Host": "c.example"}, ("192.0.2.1", "b.example"), id="address with TLS"),
-        pytest.param("192.0.2.1", None, {"Host": "C.example:80"}, ("192.0.2.1", "c.example"), id="address without TLS"),
-        pytest.param("2001:db8::1", None, {"Host": ""}, ("2001:db8::1",), id="address alone"),
-        pytest.param("server1", "b.example", {}, ("server1",), id="a name that ends in a digit"),
-    ],
-)  # fmt: skip
-def test_hosts(target, sni, fields, expected):
-    flow = get(target, **fields)
-    flow.client_conn.sni = sni
-
-    assert hosts(flow) == expected
-
-
 def test_a_failure_leaves_the_head_untouched_and_warns_once(tmp_path, caplog, monkeypatch):
-    def fails(self: Matcher, head: object) -> bool:
+    def fails(self: Matcher, exchange: object, **_: object) -> None:
         raise ZeroDivisionError("no\nreason")
 
-    monkeypatch.setattr(Matcher, "matches", fails)
+    monkeypatch.setattr(Matcher, "match", fails)
     flow = get()
     before = flow.request.headers.fields
     with addon(tmp_path) as rewrite:
@@ -237,9 +219,9 @@ class TestLife:
 
         file = tmp_path / "shipped" / "rewrite.yaml"
         assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
-            ("ERROR", f"{file}:2: stop: expected true or false, found '2'"),
-            ("ERROR", f"{file}:3: id: expected one line of at most 100 characters, found ''"),
-            ("ERROR", f"{file}:3: stop: expected request, response or stop: true, found a rule without any"),
+            ("ERROR", f"{file}:2:3: stop: expected true or false, found '2'"),
+            ("ERROR", f"{file}:3:3: id: expected one line of at most 100 characters, found ''"),
+            ("ERROR", f"{file}:3:3: stop: expected request, response or stop: true, found a rule without any"),
             ("ERROR", "rewrite_files: cannot read none.yaml: No such file or directory"),
         ]  # fmt: skip
 
@@ -298,8 +280,8 @@ class TestReload:
             assert rewrite.summary() == "rewrite 2 rules"
 
         assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
-            ("WARNING", f"rewrite: rules not reloaded: {file}:2: stop: expected true or false, found '2'"),
-            ("WARNING", f"rewrite: rules not reloaded: {file}:3: stop: expected true or false, found '3'"),
+            ("WARNING", f"rewrite: rules not reloaded: {file}:2:3: stop: expected true or false, found '2'"),
+            ("WARNING", f"rewrite: rules not reloaded: {file}:3:3: stop: expected true or false, found '3'"),
             ("WARNING", f"rewrite: rules not reloaded: forebay_rules: cannot read {file}: No such file or directory"),
         ]  # fmt: skip
 
@@ -347,3 +329,75 @@ class TestReload:
 
             assert rewrite.summary() == "rewrite 2 rules"
         assert caplog.messages == []
+
+
+GROUPS = """\
+group: dev
+enabled: false
+rules:
+  - {id: one, request: {set: {X-One: "1"}}}
+  - {id: two, group: other, request: {set: {X-Two: "2"}}}
+"""
+
+
+class TestGroups:
+    def headers(self, rewrite: RewriteAddon) -> set[str]:
+        flow = get("any.example")
+        rewrite.requestheaders(flow)
+        return {name for name in flow.request.headers if name.startswith("X-")}
+
+    def test_they_are_switched_by_option_and_command(self, tmp_path):
+        with addon(tmp_path, GROUPS, rewrite_groups=["dev"]) as rewrite:
+            assert self.headers(rewrite) == {"X-One"}
+            assert rewrite.summary() == "rewrite 1 rule"
+            rewrite.switch("other", True)
+            assert self.headers(rewrite) == {"X-One", "X-Two"}
+            rewrite.switch("dev", False)
+            assert self.headers(rewrite) == {"X-Two"}
+            assert ctx.options.rewrite_groups == ["other", "-dev"]
+
+    def test_a_group_that_does_not_exist_is_named(self, tmp_path, caplog):
+        """At the start, on which mitmproxy leaves, and by the command."""
+        with addon(tmp_path, GROUPS, rewrite_groups=["devv"]):
+            pass
+        assert caplog.messages == [
+            "rewrite_groups: expected a group of rules (dev, other), found 'devv'"
+        ]
+        with (
+            addon(tmp_path, GROUPS) as rewrite,
+            pytest.raises(exceptions.CommandError, match=r"\(dev, other\), found 'x'"),
+        ):
+            rewrite.switch("x", True)
+
+    def test_a_reload_keeps_them(self, tmp_path):
+        with addon(tmp_path, GROUPS, rewrite_groups=["dev"]) as rewrite:
+            (tmp_path / "shipped" / "rewrite.yaml").write_text(GROUPS + "# edited", "utf-8")
+            asyncio.run(rewrite._files.renew())
+            assert self.headers(rewrite) == {"X-One"}
+
+
+def test_the_command_lists_rules_and_how_often_they_applied(tmp_path):
+    with addon(tmp_path, GROUPS, rewrite_groups=["dev"]) as rewrite:
+        for _ in range(3):
+            rewrite.requestheaders(get("any.example"))
+
+        file = tmp_path / "shipped" / "rewrite.yaml"
+        assert rewrite.rules() == [f"3 on one ({file}:4)", f"0 off two ({file}:5)"]
+
+
+def test_environment_variables_are_for_rules_that_the_option_names(tmp_path, monkeypatch, caplog):
+    monkeypatch.setenv("FOREBAY_TEST_TOKEN", "t0")
+    rules = "rules: [{request: {set: {X-Token: '{env.FOREBAY_TEST_TOKEN}'}}}]"
+    with addon(tmp_path, rules, rewrite_env=["FOREBAY_TEST_TOKEN"]) as rewrite:
+        flow = get()
+        rewrite.requestheaders(flow)
+        assert flow.request.headers["X-Token"] == "t0"
+    assert not caplog.messages
+
+
+def test_other_environment_variables_are_a_mistake(tmp_path, monkeypatch, caplog):
+    """A rule file from somewhere else must not send the environment out."""
+    monkeypatch.setenv("FOREBAY_TEST_TOKEN", "t0")
+    with addon(tmp_path, "rules: [{request: {set: {X: '{env.FOREBAY_TEST_TOKEN}'}}}]"):
+        pass
+    assert "option rewrite_env, found {env.FOREBAY_TEST_TOKEN}" in caplog.text

@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forebay.errors import RuleError
-from forebay.rewrite.fields import REFUSED, field_name, field_value, removed_name
+from forebay.rewrite.fields import (
+    REFUSED,
+    control_in,
+    field_name,
+    field_value,
+    removed_name,
+    seen_name,
+)
 
 
 @pytest.mark.parametrize("text", ["X-Trace", "accept", "!#$%&'*+-.^_`|~", "X-*"])
@@ -19,10 +26,11 @@ def test_a_token_is_a_name(text):
     "text", ["", "X Y", "X:", ":authority", "X\r\nY", "é", "X\0", '"x"', "X\n"]
 )
 def test_anything_else_is_none(text):
-    with pytest.raises(RuleError) as caught:
-        field_name(text)
+    for read in (field_name, seen_name):
+        with pytest.raises(RuleError) as caught:
+            read(text)
 
-    assert str(caught.value) == f"expected a field name such as X-Trace, found {text!r}"
+        assert str(caught.value) == f"expected a field name such as X-Trace, found {text!r}"
 
 
 @pytest.mark.parametrize(
@@ -39,11 +47,16 @@ def test_framing_and_connection_fields_are_not_for_rules(name):
                 read(text)
 
 
+def test_a_rule_may_look_at_any_field():
+    """Such as Upgrade, to leave WebSockets alone."""
+    assert [seen_name(name.decode()) for name in REFUSED] == list(REFUSED)
+
+
 def test_reasons():
     for text, reason in [
         ("Content-Length", "it says where the message ends, which the proxy decides"),
         ("Upgrade", "it is about one connection, not about the message (RFC 9110 §7.6.1)"),
-        ("Host", "it must agree with the URL; an action that rewrites the URL is to come"),
+        ("Host", "it must agree with the URL; the action url changes both"),
     ]:
         with pytest.raises(RuleError) as caught:
             field_name(text)
@@ -95,6 +108,18 @@ def test_a_value_that_cannot_be_sent_is_refused(text, message):
         field_value(text)
 
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", None), ("a b\tc\x80é€\udc80", None), ("a\r\nb", "\r"), ("a\nb\r", "\n"), ("\0", "\0"),
+        ("a\x1f", "\x1f"), ("\x7f", "\x7f"), ("\x0b", "\x0b"), ("\x08", "\x08"),
+    ],
+)  # fmt: skip
+def test_which_character_could_end_a_line(text, expected):
+    """All control characters but the tab (RFC 9110 §5.5)."""
+    assert control_in(text) == expected
 
 
 @given(st.text(max_size=12))

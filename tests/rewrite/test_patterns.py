@@ -1,4 +1,4 @@
-"""Patterns for hosts, paths, methods and status codes."""
+"""The patterns of a rule's match."""
 
 from __future__ import annotations
 
@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 from forebay.errors import RuleError
 from forebay.names import canonical
 from forebay.regexes import Regex
-from forebay.rewrite.patterns import Glob, Hosts, method, path_pattern, statuses
+from forebay.rewrite.patterns import (
+    Glob,
+    Hosts,
+    media_type,
+    method,
+    path_pattern,
+    ports,
+    scheme,
+    statuses,
+    value_pattern,
+)
 
 
 class TestHosts:
@@ -199,3 +209,103 @@ class TestStatuses:
         assert str(caught.value) == (
             "expected a range from the lower to the higher, found '599-500'"
         )
+
+
+class TestScheme:
+    @pytest.mark.parametrize("text", ["http", "https"])
+    def test_there_are_two(self, text):
+        assert scheme(text) == text
+
+    @pytest.mark.parametrize("text", ["", "HTTP", "ws", "http:", "ftp"])
+    def test_others_are_refused(self, text):
+        with pytest.raises(RuleError, match=f"^expected http or https, found '{text}'$"):
+            scheme(text)
+
+
+class TestPorts:
+    @pytest.mark.parametrize(
+        ("text", "expected"),
+        [
+            ("443", range(443, 444)),
+            ("1-65535", range(1, 65536)),
+            ("8000-8099", range(8000, 8100)),
+            ("80-80", range(80, 81)),
+            ("00080", range(80, 81)),
+        ],
+    )
+    def test_one_or_a_range(self, text, expected):
+        assert ports(text) == expected
+
+    @pytest.mark.parametrize(
+        "text",
+        ["", "0", "0-80", "65536", "80-65536", "90-80", "-80", "80-", "http", "80 - 90", "٨٠", "8" * 5000],
+    )  # fmt: skip
+    def test_what_is_none_is_refused(self, text):
+        with pytest.raises(RuleError, match=r"^expected a port such as 443, or 8000-8099, found '"):
+            ports(text)
+
+
+class TestMediaType:
+    @pytest.mark.parametrize(
+        ("pattern", "kind", "expected"),
+        [
+            ("text/html", "text/html", True),
+            ("Text/HTML", "text/html", True),
+            ("text/*", "text/css", True),
+            ("text/*", "application/json", False),
+            ("*/*", "a/b", True),
+            ("*/*", "", False),
+            ("application/*+json", "application/problem+json", True),
+            ("application/vnd.ms-excel", "application/vnd.ms-excel", True),
+            ("*/json", "text/html", False),
+        ],
+    )
+    def test_matching(self, pattern, kind, expected):
+        assert media_type(pattern).matches(kind) is expected
+
+    @pytest.mark.parametrize(
+        "text",
+        ["", "*", "html", "text/", "/html", "text/html; charset=utf-8", "text/html ", "a/b/c", "té/x", "regex:a/b"],
+    )  # fmt: skip
+    def test_what_fits_no_type_is_refused(self, text):
+        with pytest.raises(RuleError) as caught:
+            media_type(text)
+
+        assert str(caught.value) == (
+            f"expected a media type such as text/html or text/*, without parameters, found {text!r}"
+        )
+
+    @given(st.text(max_size=8))
+    def test_any_text_is_a_pattern_or_an_error(self, text):
+        try:
+            found = media_type(text)
+        except RuleError:
+            return
+        assert found.matches(text.lower())
+
+
+class TestValue:
+    @pytest.mark.parametrize(
+        ("pattern", "value", "expected"),
+        [
+            ("gzip", "gzip", True),
+            ("gzip", "gzip, br", False),
+            ("*gzip*", "br, gzip;q=1", True),
+            ("*", "", True),
+            ("", "", True),
+            ("", "a", False),
+            ("A", "a", False),
+            ("regex:gz", "br, gzip", True),
+            ("regex:^gz", "br, gzip", False),
+            ("regex:(?i)GZ", "gzip", True),
+            ("regex:", "x", True),
+            ("Regex:x", "x", False),
+        ],
+    )
+    def test_matching(self, pattern, value, expected):
+        assert value_pattern(pattern).matches(value) is expected
+
+    @pytest.mark.parametrize("text", ["regex:(", "regex:(a+)+$"])
+    def test_a_bad_or_costly_regex_is_refused(self, text):
+        with pytest.raises(RuleError, match=r"^expected a regex"):
+            value_pattern(text)

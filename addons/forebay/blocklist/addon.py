@@ -73,6 +73,7 @@ class BlocklistAddon:
         self._tasks: set[asyncio.Task[None]] = set()
         self._watcher = Watcher(self._current.watched, self._reload)
         self.responses = BlocklistResponses()
+        self.again = BlocklistAgain(self)
 
     def load(self, loader: Loader) -> None:
         """Declare the options."""
@@ -413,6 +414,20 @@ class BlocklistAddon:
     async def _reload(self) -> None:
         if self._enabled:
             await self._current.renew()
+
+
+class BlocklistAgain:
+    """Judge a request once more that a rewrite rule has sent elsewhere."""
+
+    name = "forebay.blocklist.again"
+
+    def __init__(self, blocklist: BlocklistAddon) -> None:
+        self._blocklist = blocklist
+
+    def requestheaders(self, flow: http.HTTPFlow) -> None:
+        """Answer it, if it is listed under its new URL or method."""
+        if outcome.of(flow).get("redirected"):
+            self._blocklist.requestheaders(flow)
 
 
 class BlocklistResponses:

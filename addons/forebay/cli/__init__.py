@@ -12,6 +12,8 @@ usage: forebay proxy [--web] [mitmproxy arguments]   start the proxy on 127.0.0.
        forebay check URL [--type TYPE --source URL]  say whether it is blocked, and by which rule
        forebay lists [update [NAME…] [--force]]      show the lists, or download those that are due
        forebay cache ls|show|purge|stats|verify      look into the cache, or delete from it
+       forebay lint [FILE…]                          look for mistakes in rewrite rules, run tests
+       forebay rules test|import|schema              try rules on recorded traffic, import them
        forebay --version
 """
 
@@ -39,6 +41,14 @@ def main(arguments: list[str] | None = None) -> int:
             from forebay.cli import cache
 
             return cache.run(rest)
+        case ["lint", *rest]:
+            from forebay.cli import lint
+
+            return lint.run(rest)
+        case ["rules", *rest]:
+            from forebay.cli import rules
+
+            return rules.run(rest)
         case ["--version"]:
             print(f"forebay {forebay.__version__}")
             return 0
@@ -47,7 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
             return 0
         case [command, *_]:
             print(
-                "forebay: expected proxy, init, check, lists, cache or --version, "
+                "forebay: expected proxy, init, check, lists, cache, lint, rules or --version, "
                 f"found {command!r}",
                 file=sys.stderr,
             )

@@ -1,4 +1,4 @@
-"""``forebay check URL``: what the blocklist would do, by which rule, and whether it is cached."""
+"""``forebay check URL``: is it blocked, by which rule; which rules edit it, is it cached."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from forebay.blocklist.request import Request
 from forebay.blocklist.sources import Sources, gather
 from forebay.blocklist.verdict import Verdict, visible
 from forebay.cache.inventory import NoCacheError
-from forebay.cli import stored
+from forebay.cli import rewritten, stored
 from forebay.cli.places import add_places, home_folder, rules_folder
 from forebay.errors import ForebayError
 from forebay.paths import expanded
@@ -50,11 +50,18 @@ def run(arguments: list[str]) -> int:
     verdict = judge([request], lists.matcher, active, policy)
     matches = lists.matcher.explain(request, active)
     cached = _cached(given)
+    edits = None if verdict.blocked else rewritten.of_request(given)
     if given.json:
-        found = {**_as_json(request, verdict, policy, matches), "cache": cached}
+        found = {
+            **_as_json(request, verdict, policy, matches),
+            "rewrite": edits,
+            "cache": cached,
+        }
         print(json.dumps(found, indent=2))
     else:
         print("\n".join(_as_text(request, verdict, policy, matches)))
+        for line in rewritten.in_words(edits) if edits is not None else ():
+            print(line)
         if cached is not None:
             print(stored.in_words(cached))
     for name in lists.unfiltered:
@@ -78,6 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--list", action="append", default=[], metavar="FILE",
                         help="a further list, as the option blocklist_files")  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print JSON")
+    rewritten.add_arguments(parser)
     stored.add_cache_folder(parser)
     add_places(parser)
     return parser

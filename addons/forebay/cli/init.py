@@ -45,6 +45,8 @@ POLICIES = """\
 
 REWRITE = """\
 # Your own rewrite rules; read after those that ship. Edits take effect at once.
+# The format is documented in the rewrite.yaml that ships; check yours: forebay lint
+# Editors complete with the schema that this prints: forebay rules schema
 #
 # rules:
 #   - id: no-client-hints

@@ -143,7 +143,8 @@ class Proxycore:
         if not updated & _OPTIONS:
             return
         try:
-            for folder in (settings.home() / "rules", settings.user_rules() / "blocklists"):
+            own = settings.user_rules()
+            for folder in (settings.home() / "rules", own / "blocklists", own / "rewrite"):
                 settings.writable_folder("forebay_home", folder)  # to be watched
             lazy = settings.one_of("forebay_lazy", ("auto", "on", "off"))
             ports = serverfirst.parse_ports(ctx.options.forebay_server_first_ports)

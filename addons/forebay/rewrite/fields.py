@@ -20,11 +20,22 @@ REFUSED = {
     b"proxy-connection": _CONNECTION,
     b"te": _CONNECTION,
     b"upgrade": _CONNECTION,
-    b"host": "it must agree with the URL; an action that rewrites the URL is to come",
+    b"host": "it must agree with the URL; the action url changes both",
 }
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch  # RFC 9110 §5.6.2
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]").search  # a tab is allowed (§5.5)
+
+
+def seen_name(text: str) -> bytes:
+    """Return *text* as the name of a field, which a rule may look at whatever it is.
+
+    Raises:
+        RuleError: when it is no name.
+    """
+    if not _TOKEN(text):
+        raise RuleError(f"expected a field name such as X-Trace, found {text!r:.70}")
+    return text.encode("ascii")
 
 
 def field_name(text: str) -> bytes:
@@ -36,9 +47,7 @@ def field_name(text: str) -> bytes:
     >>> field_name("X-Trace")
     b'X-Trace'
     """
-    if not _TOKEN(text):
-        raise RuleError(f"expected a field name such as X-Trace, found {text!r:.70}")
-    name = text.encode("ascii")
+    name = seen_name(text)
     reason = REFUSED.get(name.lower())
     if reason is not None:
         raise RuleError(f"expected a field that a rule may write, found {text}: {reason}")
@@ -63,6 +72,16 @@ def removed_name(text: str) -> tuple[bytes, bool]:
             f"expected a field name or its beginning such as X-Debug-*, found {text!r:.70}"
         )
     return text[:-1].encode("ascii"), True
+
+
+def control_in(text: str) -> str | None:
+    r"""Return a character of *text* that no value may hold, or None.
+
+    >>> control_in("a\r\nb")
+    '\r'
+    """
+    found = _CONTROL(text)
+    return None if found is None else found[0]
 
 
 def field_value(text: str) -> bytes:

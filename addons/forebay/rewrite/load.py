@@ -5,40 +5,97 @@ Files are refused whole, and with them the set.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
-from forebay.errors import ForebayError
+from mitmproxy import flowfilter
+
+from forebay.errors import ForebayError, RuleError, RuleErrors
+from forebay.paths import expanded
+from forebay.rewrite.index import RuleIndex
+from forebay.rewrite.match import Matcher
 from forebay.rewrite.rule import Phase, Rule
-from forebay.rulefiles import Source, read_all
+from forebay.rulefiles import Source, files_of, read_all
+
+if TYPE_CHECKING:
+    from mitmproxy.flow import Flow
+
+    from forebay import schema
+    from forebay.rewrite.models import RewriteFile
+    from forebay.rewrite.parse import Surroundings
 
 FILE = "rewrite.yaml"
+FOLDER = "rewrite"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RuleSet:
-    """The rules that act on requests and on responses; *count* counts each rule once."""
+    """All rules that were read, and those of them that are in force.
 
-    request: tuple[Rule, ...] = ()
-    response: tuple[Rule, ...] = ()
-    count: int = 0
+    Args:
+        rules: all, in order.
+        groups_on: groups that are switched on.
+        groups_off: groups that are switched off.
+    """
 
-    @classmethod
-    def of(cls, rules: Sequence[Rule]) -> RuleSet:
-        """Return *rules* by phase."""
-        return cls(
-            tuple(rule for rule in rules if rule.takes_part(Phase.REQUEST)),
-            tuple(rule for rule in rules if rule.takes_part(Phase.RESPONSE)),
-            len(rules),
+    rules: tuple[Rule, ...] = ()
+    groups_on: frozenset[str] = frozenset()
+    groups_off: frozenset[str] = frozenset()
+    request: RuleIndex = field(init=False, compare=False, repr=False)
+    response: RuleIndex = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        active = self.active
+        for phase in Phase:
+            index = RuleIndex(rule for rule in active if rule.takes_part(phase))
+            object.__setattr__(self, str(phase), index)
+
+    @cached_property
+    def active(self) -> tuple[Rule, ...]:
+        """The rules in force, in order."""
+        return tuple(rule for rule in self.rules if rule.is_on(self.groups_on, self.groups_off))
+
+    @cached_property
+    def groups(self) -> frozenset[str]:
+        """The names of all groups."""
+        return frozenset(rule.group for rule in self.rules if rule.group)
+
+    @cached_property
+    def bodies(self) -> RuleIndex:
+        """The rules that edit bodies of responses, by what a request tells of whether they will."""
+        return RuleIndex(
+            replace(rule, matcher=as_far_as_requests_tell(rule.matcher))
+            for rule in self.active
+            if rule.response.body is not None
         )
 
+    def switched(self, groups_on: frozenset[str], groups_off: frozenset[str]) -> RuleSet:
+        """Return the same rules with other groups in force."""
+        return RuleSet(self.rules, groups_on, groups_off)
+
     def __str__(self) -> str:
-        return f"{self.count:,} rule{'' if self.count == 1 else 's'}"
+        count = len(self.active)
+        return f"{count:,} rule{'' if count == 1 else 's'}"
+
+
+def as_far_as_requests_tell(matcher: Matcher) -> Matcher:
+    """Return *matcher* without what only a response, or a whole flow, can tell."""
+    return replace(
+        matcher,
+        statuses=frozenset(),
+        response_fields=(),
+        content_types=(),
+        filter_text="",
+        unless=None,
+    )
 
 
 def sources(shipped: Path, user: Path, named: Iterable[str]) -> tuple[Source, ...]:
-    """Return the files in the order of their rules, each file once.
+    """Return the files and folders in the order of their rules, each once.
 
     Args:
         shipped: the folder of the rules that ship; its file must be there.
@@ -50,8 +107,10 @@ def sources(shipped: Path, user: Path, named: Iterable[str]) -> tuple[Source, ..
     """
     found = [
         Source(shipped / FILE, "forebay_rules"),
+        Source(shipped / FOLDER, "forebay_rules", may_be_absent=True),
         Source(user / FILE, "forebay_home", may_be_absent=True),
-        *(Source(_expanded(name), "rewrite_files") for name in named),
+        Source(user / FOLDER, "forebay_home", may_be_absent=True),
+        *(Source(expanded("rewrite_files", name), "rewrite_files") for name in named),
     ]
     once: dict[Path, Source] = {}
     for source in found:
@@ -59,32 +118,137 @@ def sources(shipped: Path, user: Path, named: Iterable[str]) -> tuple[Source, ..
     return tuple(once.values())
 
 
-def _expanded(name: str) -> Path:
-    try:
-        return Path(name).expanduser()
-    except RuntimeError:
-        raise ForebayError(
-            f"rewrite_files: expected a file, found {name!r}: no such home folder"
-        ) from None
+def environment_of(names: Sequence[str]) -> dict[str, str]:
+    """Return the environment variables that rules may use: those of *names* that are set."""
+    return {name: os.environ[name] for name in names if name in os.environ}
 
 
-def load(files: Iterable[Source]) -> RuleSet:
-    """Read *files* into one rule set.
+def loader(environment: Mapping[str, str]) -> Callable[[Iterable[Source]], RuleSet]:
+    """Return what reads files into one rule set, with these environment variables.
 
-    Raises:
-        RuleErrors: with all that is wrong in all of them.
+    It raises RuleErrors with all that is wrong in all of them.
     """
-    return RuleSet.of(read_all(files, _read))
+
+    def load(files: Iterable[Source]) -> RuleSet:
+        return RuleSet(tuple(read_all(files, lambda source: _read(source, environment))))
+
+    return load
 
 
-def _read(source: Source) -> tuple[Rule, ...]:
-    # Imported late: they import pydantic, and no other addon's start waits for it.
-    from forebay import rulefile
-    from forebay.rewrite.parse import parse
-
+def _read(source: Source, environment: Mapping[str, str]) -> tuple[Rule, ...]:
     if source.may_be_absent and _is_absent(source.path):
         return ()
-    return parse(rulefile.read(source.path), source.path)
+    rules: list[Rule] = []
+    errors: list[RuleError] = []
+    for path in files_of(source.path):
+        try:
+            rules += read_file(path, environment)
+        except RuleErrors as error:
+            errors += error.errors
+        except RuleError as error:
+            errors.append(error)
+    if errors:
+        raise RuleErrors(errors)
+    return tuple(rules)
+
+
+def read_file(path: Path, environment: Mapping[str, str]) -> tuple[Rule, ...]:
+    """Return the rules of one file.
+
+    Raises:
+        ForebayError: when it cannot be read.
+        RuleErrors: with all that is wrong in it.
+    """
+    return read_document(path, environment)[1]
+
+
+def read_document(
+    path: Path, environment: Mapping[str, str]
+) -> tuple[schema.Document[RewriteFile], tuple[Rule, ...]]:
+    """Return the sections of one file, and the rules that they say.
+
+    Raises:
+        ForebayError: when it cannot be read.
+        RuleErrors: with all that is wrong in it.
+    """
+    # Imported late: they import pydantic, and no other addon's start waits for it.
+    from forebay import rulefile
+    from forebay.rewrite import parse
+
+    document = parse.read(rulefile.read(path), path)
+    errors: list[RuleError] = []
+    rules: tuple[Rule, ...] = ()
+    try:
+        rules = parse.document_rules(document, _surroundings(environment))
+    except RuleErrors as error:
+        errors += error.errors
+    errors += _missing_files(document)
+    if errors:
+        errors.sort(key=lambda error: (error.line or 0, error.column or 0))
+        raise RuleErrors(errors)
+    return document, tuple(_with_paths(rule, path.parent) for rule in rules)
+
+
+def _surroundings(environment: Mapping[str, str]) -> Surroundings:
+    from forebay.rewrite.parse import Surroundings
+
+    return Surroundings(environment, flow_filter)
+
+
+def flow_filter(text: str) -> Callable[[object], bool]:
+    """Return mitmproxy's flow filter *text*.
+
+    Raises:
+        ValueError: when it is none.
+    """
+    try:
+        found = flowfilter.parse(text)
+    except ValueError:
+        found = None
+    if found is None:
+        raise ValueError(
+            f"expected a flow filter such as '~d example & ~m POST' (see mitmproxy's "
+            f"documentation), found {text!r:.70}"
+        )
+    matches = found
+    return lambda flow: bool(matches(cast("Flow", flow)))
+
+
+def _missing_files(document: schema.Document[RewriteFile]) -> list[RuleError]:
+    errors = []
+    for i, section in enumerate(document.model.rules):
+        given = section.request.answer
+        for kind in ("file", "folder"):
+            text = None if given is None else getattr(given, kind)
+            if text is None:
+                continue
+            try:
+                path = _path(text, document.path.parent)
+                there = path.is_file() if kind == "file" else path.is_dir()
+                if not there:
+                    raise ForebayError(f"expected a {kind}, found none at {path}")
+            except (ForebayError, ValueError) as error:
+                where = ("rules", i, "request", "answer", kind)
+                message = f"request.answer.{kind}: {error}"
+                errors.append(RuleError(message, document.path, *document.place(*where)))
+    return errors
+
+
+def _path(text: str, beside: Path) -> Path:
+    return beside / expanded("path", text)
+
+
+def _with_paths(rule: Rule, beside: Path) -> Rule:
+    """Return *rule* with the paths of its answer as they are from anywhere."""
+    given = rule.request.answer
+    if given is None or not given.is_file:
+        return rule
+    absolute = replace(
+        given,
+        file=str(_path(given.file, beside).absolute()) if given.file else "",
+        folder=str(_path(given.folder, beside).absolute()) if given.folder else "",
+    )
+    return replace(rule, request=replace(rule.request, answer=absolute))
 
 
 def _is_absent(path: Path) -> bool:

@@ -5,46 +5,194 @@ Pure: no mitmproxy, no clock, no files.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from ipaddress import IPv6Address, ip_address
 
-from forebay.regexes import Regex
-from forebay.rewrite.patterns import Glob, Hosts
+from forebay.blocklist.policies import Clients
+from forebay.regexes import Found, Regex
+from forebay.rewrite import query
+from forebay.rewrite.exchange import Exchange, Fields, first, text_of, values
+from forebay.rewrite.patterns import Glob, Hosts, Pattern
+from forebay.rewrite.template import Groups
+
+NO_GROUPS: Groups = {}
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
-    """What rules look at.
+class ClientRanges:
+    """Ranges of client addresses."""
 
-    Args:
-        hosts: the canonical names of the host the request goes to; more than
-            one only where it was addressed by IP.
-        path: the path as sent, without the query.
-        method: as sent; methods are case-sensitive (RFC 9110 §9.1).
-        status: None as long as there is no response.
-    """
+    clients: Clients
 
-    hosts: tuple[str, ...]
-    path: str
-    method: str
-    status: int | None = None
+    def covers(self, address: str) -> bool:
+        """Return whether *address*, as text, is in one of them."""
+        try:
+            found = ip_address(address.partition("%")[0])
+        except ValueError:
+            return False
+        mapped = found.ipv4_mapped if isinstance(found, IPv6Address) else None
+        return self.clients.covers(mapped or found)
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Patterns for the values of the field or parameter *name*, of which one must fit one value."""
+
+    name: str
+    patterns: tuple[Pattern, ...]
+
+    def fits(self, found: Sequence[str]) -> bool:
+        """Return whether any of the values *found* fits."""
+        return any(pattern.matches(value) for pattern in self.patterns for value in found)
 
 
 @dataclass(frozen=True, slots=True)
 class Matcher:
-    """All that is given must hold; what is empty or None holds always."""
+    """All that is given must hold; what is empty or None holds always.
+
+    Args:
+        hosts: the host the request goes to.
+        paths: patterns, of which one must fit the path.
+        methods: one of which it must be.
+        statuses: one of which the response's must be.
+        schemes: one of which it must be.
+        ports: one of which it must be.
+        content_types: patterns for the media type of the message that is edited.
+        request_fields: what fields of the request must say.
+        response_fields: what fields of the response must say.
+        parameters: what parameters of the query must say.
+        clients: where the request must come from.
+        users: patterns for the proxy user.
+        flow_filter: what mitmproxy's flow filter says of the flow.
+        filter_text: the same as it was written.
+        unless: what must not hold.
+    """
 
     hosts: Hosts | None = None
-    paths: tuple[Glob | Regex, ...] = ()
+    paths: tuple[Pattern, ...] = ()
     methods: frozenset[str] = frozenset()
     statuses: frozenset[int] = frozenset()
+    schemes: frozenset[str] = frozenset()
+    ports: frozenset[int] = frozenset()
+    content_types: tuple[Glob, ...] = ()
+    request_fields: tuple[Named, ...] = ()
+    response_fields: tuple[Named, ...] = ()
+    parameters: tuple[Named, ...] = ()
+    clients: ClientRanges | None = None
+    users: tuple[Glob, ...] = ()
+    flow_filter: Callable[[object], bool] | None = field(default=None, compare=False, repr=False)
+    filter_text: str = ""
+    unless: Matcher | None = None
 
-    def matches(self, head: Head) -> bool:
-        """Return whether the rule is for this message."""
+    @property
+    def needs_response(self) -> bool:
+        """Whether it looks at what only a response has."""
+        return bool(self.statuses or self.response_fields)
+
+    def match(self, exchange: Exchange, *, of_response: bool) -> Groups | None:
+        """Return what the groups of the path's regex have matched; None when it is not for it."""
         # The host decides for most flows, and costs least.
-        if self.hosts is not None and not any(map(self.hosts.matches, head.hosts)):
+        if self.hosts is not None and not any(map(self.hosts.matches, exchange.hosts)):
+            return None
+        if self.methods and exchange.method not in self.methods:
+            return None
+        if self.schemes and exchange.scheme not in self.schemes:
+            return None
+        if self.ports and exchange.port not in self.ports:
+            return None
+        if self.statuses and exchange.status not in self.statuses:
+            return None
+        groups = NO_GROUPS
+        if self.paths:
+            found = _path_groups(self.paths, exchange.path)
+            if found is None:
+                return None
+            groups = found
+        if self._has_more and not self._fits_more(exchange, of_response=of_response):
+            return None
+        if (
+            self.unless is not None
+            and self.unless.match(exchange, of_response=of_response) is not None
+        ):
+            return None
+        return groups
+
+    @property
+    def _has_more(self) -> bool:
+        return bool(
+            self.content_types
+            or self.request_fields
+            or self.response_fields
+            or self.parameters
+            or self.clients
+            or self.users
+            or self.filter_text
+        )
+
+    def _fits_more(self, exchange: Exchange, *, of_response: bool) -> bool:
+        if self.content_types:
+            kind = media_type_of(exchange.fields(of_response=of_response))
+            if not any(pattern.matches(kind) for pattern in self.content_types):
+                return False
+        if not _fields_fit(self.request_fields, exchange.request):
             return False
-        if self.methods and head.method not in self.methods:
+        if not _fields_fit(self.response_fields, exchange.response):
             return False
-        if self.statuses and head.status not in self.statuses:
+        for named in self.parameters:
+            found = query.value(exchange.query or "", named.name)
+            if found is None or not named.fits((found,)):
+                return False
+        if self.clients is not None and not (
+            exchange.client is not None and self.clients.covers(exchange.client)
+        ):
             return False
-        return not self.paths or any(path.matches(head.path) for path in self.paths)
+        if self.users and not (
+            exchange.user is not None and any(one.matches(exchange.user) for one in self.users)
+        ):
+            return False
+        if self.filter_text:
+            if self.flow_filter is None or exchange.flow is None:
+                return False
+            return bool(self.flow_filter(exchange.flow))
+        return True
+
+
+def _fields_fit(wanted: tuple[Named, ...], fields: Fields) -> bool:
+    for named in wanted:
+        found = [text_of(value) for value in values(fields, named.name.encode("ascii"))]
+        if not found or not named.fits(found):
+            return False
+    return True
+
+
+def _path_groups(paths: tuple[Pattern, ...], path: str) -> Groups | None:
+    for pattern in paths:
+        if isinstance(pattern, Regex):
+            found = pattern.search(path)
+            if found is not None:
+                return groups_of(found)
+        elif pattern.matches(path):
+            return NO_GROUPS
+    return None
+
+
+def groups_of(found: Found) -> Groups:
+    """Return what the groups of a regex have matched, by number and name; empty for none.
+
+    >>> import re
+    >>> groups_of(re.search("(?P<x>a)(b)?", "a"))
+    {'x': 'a', '1': 'a', '2': ''}
+    """
+    numbered = {str(i): group or "" for i, group in enumerate(found.groups(), start=1)}
+    return {name: group or "" for name, group in found.groupdict().items()} | numbered
+
+
+def media_type_of(fields: Fields) -> str:
+    """Return the media type of a message in lower case, without parameters; empty for none.
+
+    >>> media_type_of(((b"Content-Type", b"Text/HTML; charset=utf-8"),))
+    'text/html'
+    """
+    found = first(fields, b"content-type")
+    return "" if found is None else text_of(found).partition(";")[0].strip().lower()

@@ -20,6 +20,8 @@ REGEX = "regex:"
 _NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*").fullmatch
 _GLOB = re.compile(r"[a-z0-9_.*-]+").fullmatch
 _PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
+_MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+*-]+/[a-z0-9!#$&^_.+*-]+", re.ASCII).fullmatch
+_PORTS = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?", re.ASCII).fullmatch
 _METHOD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch  # RFC 9110 §9.1: a token
 _STATUS = re.compile(r"([1-9][0-9]{2})(?:-([1-9][0-9]{2}))?|([1-9])[xX]{2}", re.ASCII).fullmatch
 # Of these, lower case is a slip of the pen: no server knows them.
@@ -59,6 +61,9 @@ class Glob:
                 return False
             at += len(piece)
         return True
+
+
+type Pattern = Glob | Regex
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +159,61 @@ def statuses(text: str) -> frozenset[int]:
     if not codes:
         raise RuleError(f"expected a range from the lower to the higher, found {text!r:.70}")
     return codes
+
+
+def scheme(text: str) -> str:
+    """Return *text* as a scheme.
+
+    Raises:
+        RuleError: when it is neither http nor https.
+    """
+    if text not in ("http", "https"):
+        raise RuleError(f"expected http or https, found {text!r:.70}")
+    return text
+
+
+def ports(text: str) -> range:
+    """Return the ports that *text* says.
+
+    Raises:
+        RuleError: when it is no port and no range of them.
+
+    >>> ports("8000-8099")
+    range(8000, 8100)
+    """
+    found = _PORTS(text)
+    low, high = (0, 0) if found is None else (int(found[1]), int(found[2] or found[1]))
+    if not 0 < low <= high < 65536:
+        raise RuleError(f"expected a port such as 443, or 8000-8099, found {text!r:.70}")
+    return range(low, high + 1)
+
+
+def media_type(text: str) -> Glob:
+    """Return the pattern for media types that *text* says, without parameters.
+
+    Raises:
+        RuleError: when no type fits it.
+
+    >>> media_type("text/*").matches("text/html")
+    True
+    """
+    if not _MEDIA_TYPE(text.lower()):
+        raise RuleError(
+            f"expected a media type such as text/html or text/*, without parameters, "
+            f"found {text!r:.70}"
+        )
+    return Glob.of(text.lower())
+
+
+def value_pattern(text: str) -> Glob | Regex:
+    """Return the pattern for values of fields and parameters that *text* says.
+
+    A glob fits the whole value; what follows ``regex:`` is searched for in it.
+
+    Raises:
+        RuleError: when it is no regex or a dangerous one.
+    """
+    return Regex.of(text.removeprefix(REGEX)) if text.startswith(REGEX) else Glob.of(text)
 
 
 def _host_pattern(text: str) -> str:

@@ -1,0 +1,316 @@
+"""Apply the rules in force to flows: heads as they pass, bodies once they are whole."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import uuid
+import weakref
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from functools import partial
+
+from mitmproxy import http as mhttp
+
+from forebay import contentcoding, outcome
+from forebay.outcome import Outcome
+from forebay.proxycore import bodies, source
+from forebay.rewrite import body, localfile
+from forebay.rewrite.answer import BODILESS
+from forebay.rewrite.body import Task
+from forebay.rewrite.edits import EditError, expanded
+from forebay.rewrite.exchange import bytes_of
+from forebay.rewrite.flows import (
+    entry_of,
+    exchange_of,
+    note_done,
+    put_body,
+    put_request,
+    put_response,
+)
+from forebay.rewrite.load import RuleSet
+from forebay.rewrite.rule import Mode, Phase
+from forebay.rewrite.run import Applied, Result, changes_of, run
+from forebay.rewrite.template import Values
+
+logger = logging.getLogger(__name__)
+
+LIMIT_CAUSES = 100
+THREAD_BYTES = 64 * 1024
+"""A longer body is edited in a thread."""
+
+
+@dataclass(slots=True, eq=False)
+class _Pending:
+    """What waits for a body; never refers to its flow."""
+
+    tasks: tuple[Task, ...]
+    entries: list[Outcome]
+
+    def skip(self, reason: str) -> None:
+        """Note that none of the tasks is done."""
+        note_done(body.skipped(self.tasks, reason), self.entries)
+        self.tasks = ()
+
+
+class Editor:
+    """The rule set in force, and how it is applied to a flow; both addons share one.
+
+    Args:
+        clock: POSIX seconds.
+        new_id: returns a new UUID.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.time,
+        new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
+    ) -> None:
+        self.rules = RuleSet()
+        self.counts: Counter[tuple[str, str]] = Counter()
+        self._clock, self._new_id = clock, new_id
+        self._pending: weakref.WeakKeyDictionary[mhttp.Message, _Pending] = (
+            weakref.WeakKeyDictionary()
+        )
+        self._warned: set[str] = set()
+
+    def request(self, flow: mhttp.HTTPFlow) -> Awaitable[None] | None:
+        """Apply the rules for requests; where a file answers, what is to be awaited."""
+        try:
+            result = self._run(flow, Phase.REQUEST)
+            if result is None:
+                return None
+            entries = self._record(flow, result, Phase.REQUEST)
+            put_request(flow, result.exchange)
+            self._want_whole(flow, result)
+            if result.answer is not None:
+                if result.answer[0].is_file:
+                    return self._answer_from_file(flow, result, entries)
+                self._answer_or_note(flow, result, None, entries)
+            elif result.tasks:
+                self._expect(flow, flow.request, result.tasks, entries, bodies.want_request)
+        except Exception as error:  # rewriting fails open
+            self._failed("request", error)
+        return None
+
+    def response(self, flow: mhttp.HTTPFlow) -> None:
+        """Apply the rules for responses to the head."""
+        assert flow.response is not None
+        try:
+            result = self._run(flow, Phase.RESPONSE)
+            if result is None:
+                return
+            entries = self._record(flow, result, Phase.RESPONSE)
+            put_response(flow.response, result.exchange)
+            if result.tasks:
+                self._expect_response(flow, result.tasks, entries)
+        except Exception as error:
+            self._failed("response", error)
+
+    def _run(self, flow: mhttp.HTTPFlow, phase: Phase) -> Result | None:
+        """Return what the rules make of a message; None when they make nothing of it."""
+        record = outcome.of(flow)
+        if any(entry["phase"] == phase for entry in record.get("rewrite", ())):
+            return None  # a head that comes twice in one attempt
+        rules = self.rules.request if phase is Phase.REQUEST else self.rules.response
+        exchange = exchange_of(flow, phase)
+        result = run(rules, phase, exchange, now_s=self._clock(), new_id=self._new_id)
+        if result.applied:
+            return result
+        return result if phase is Phase.REQUEST and len(self.rules.bodies) else None
+
+    def _record(self, flow: mhttp.HTTPFlow, result: Result, phase: Phase) -> list[Outcome]:
+        entries = [entry_of(one, phase) for one in result.applied]
+        if entries:
+            record = outcome.of(flow)
+            record["rewrite"] = [*record.get("rewrite", ()), *entries]
+        self.counts.update((one.rule.file, one.rule.id) for one in result.applied)
+        return entries
+
+    # Answers.
+
+    def _answer_or_note(
+        self,
+        flow: mhttp.HTTPFlow,
+        result: Result,
+        found: localfile.LocalFile | None,
+        entries: list[Outcome],
+    ) -> None:
+        try:
+            self._answer(flow, result, found)
+        except EditError as error:
+            entries[-1]["failed"] = str(error)
+
+    def _answer(
+        self, flow: mhttp.HTTPFlow, result: Result, found: localfile.LocalFile | None
+    ) -> None:
+        assert result.answer is not None
+        answer, groups = result.answer
+        values = Values(result.exchange, self._clock(), self._new_id, groups)
+        fields = [(name, bytes_of(expanded(value, values))) for name, value in answer.fields]
+        content: bytes | None = b""
+        kind = "text/plain; charset=utf-8"
+        if found is not None:
+            content, kind = found.body, found.content_type
+        elif answer.body is not None:
+            content = answer.body.expand(values).encode("utf-8", "surrogateescape")
+        response = mhttp.Response.make(answer.status, content or b"", fields)
+        if answer.status in BODILESS:
+            response.headers.pop("content-length", None)  # RFC 9110 §8.6
+        elif (found or answer.body) and "content-type" not in response.headers:
+            response.headers["Content-Type"] = kind
+        flow.response = response
+        outcome.of(flow)["answer"] = "rewrite"
+        if found is not None and content is None:
+            read = source.in_thread(found.read, found.size_bytes)
+            source.attach(flow, found.size_bytes, read)
+
+    async def _answer_from_file(
+        self, flow: mhttp.HTTPFlow, result: Result, entries: list[Outcome]
+    ) -> None:
+        try:
+            assert result.answer is not None
+            answer, _ = result.answer
+            try:
+                path = result.exchange.path
+                found = await asyncio.to_thread(localfile.find, answer, path)
+            except OSError as error:
+                found = None
+                entries[-1]["failed"] = f"cannot read its file: {error.strerror}"
+            if flow.response or flow.error or not flow.live:
+                return
+            if found is not None and found.body is None and not source.available():
+                entries[-1]["failed"] = "a long file, which this mitmproxy cannot be made to send"
+                return
+            if found is not None:
+                self._answer_or_note(flow, result, found, entries)
+            elif answer.passes_missing:
+                entries[-1].setdefault("skipped", "no such file")
+            else:
+                flow.response = _not_found(entries[-1])
+                outcome.of(flow)["answer"] = "rewrite"
+        except Exception as error:
+            self._failed("request", error)
+
+    # Bodies.
+
+    def _want_whole(self, flow: mhttp.HTTPFlow, result: Result) -> None:
+        """Ask for no part, and for no coding that cannot be undone, of what is to be edited.
+
+        As a change of the first rule that will edit it.
+        """
+        if not len(self.rules.bodies) or result.answer is not None:
+            return
+        exchange = result.exchange
+        rules = self.rules.bodies
+        rule = next(
+            (
+                rules.rules[number]
+                for number in rules.candidates(exchange)
+                if rules.rules[number].mode is Mode.ACT
+                and rules.rules[number].matcher.match(exchange, of_response=True) is not None
+            ),
+            None,
+        )
+        if rule is None:
+            return
+        kept = tuple(
+            (name, _known_codings(value) if name.lower() == b"accept-encoding" else value)
+            for name, value in flow.request.headers.fields
+            if name.lower() not in (b"range", b"if-range")
+        )
+        if kept != flow.request.headers.fields:
+            before = exchange_of(flow, Phase.REQUEST)
+            flow.request.headers.fields = kept
+            after = replace(before, request=kept)
+            entry = entry_of(Applied(rule, changes_of(before, after)), Phase.REQUEST)
+            record = outcome.of(flow)
+            record["rewrite"] = [*record.get("rewrite", ()), entry]
+
+    def _expect_response(
+        self, flow: mhttp.HTTPFlow, tasks: tuple[Task, ...], entries: list[Outcome]
+    ) -> None:
+        response = flow.response
+        assert response is not None
+        waiting = _Pending(tasks, entries)
+        if flow.request.method == "HEAD" or response.status_code in BODILESS:
+            return
+        if response.status_code == 206:
+            waiting.skip("a part of a body (206)")
+        elif response.raw_content is None and outcome.answered_by(flow):
+            waiting.skip("a long body, sent from a file")
+        elif response.raw_content is not None:
+            self._pending[response] = waiting
+        else:
+            self._expect(flow, response, tasks, entries, bodies.want_response)
+
+    def _expect(
+        self,
+        flow: mhttp.HTTPFlow,
+        message: mhttp.Message,
+        tasks: tuple[Task, ...],
+        entries: list[Outcome],
+        want: Callable[[mhttp.HTTPFlow, int, Callable[[], object]], None],
+    ) -> None:
+        waiting = self._pending[message] = _Pending(tasks, entries)
+        limit_bytes = max(task.edits.limit_bytes for task in tasks)
+        reason = f"longer than {limit_bytes:,} bytes, or without end"
+        want(flow, limit_bytes, partial(waiting.skip, reason))
+
+    def whole(self, flow: mhttp.HTTPFlow, phase: Phase) -> Awaitable[None] | None:
+        """Edit a body that is whole; for a long one, what is to be awaited."""
+        message = flow.request if phase is Phase.REQUEST else flow.response
+        waiting = None if message is None else self._pending.pop(message, None)
+        if message is None or waiting is None or not waiting.tasks:
+            return None
+        raw = message.raw_content
+        if raw is None:
+            waiting.skip("streamed by another script")
+            return None
+        if not raw:
+            return None
+        values = Values(exchange_of(flow, phase), self._clock(), self._new_id)
+        edit = partial(body.edit, waiting.tasks, raw, message.headers.fields, values)
+        if len(raw) > THREAD_BYTES:
+            return self._in_thread(message, waiting, edit, phase)
+        try:
+            put_body(message, edit(), waiting.entries)
+        except Exception as error:
+            self._failed(phase, error)
+        return None
+
+    async def _in_thread(
+        self,
+        message: mhttp.Message,
+        waiting: _Pending,
+        edit: Callable[[], body.Edited],
+        phase: Phase,
+    ) -> None:
+        try:
+            put_body(message, await asyncio.to_thread(edit), waiting.entries)
+        except Exception as error:
+            self._failed(phase, error)
+
+    def _failed(self, what: str, error: Exception) -> None:
+        cause = " ".join(f"{type(error).__name__}: {error}"[:200].split())
+        if cause not in self._warned and len(self._warned) < LIMIT_CAUSES:
+            self._warned.add(cause)
+            logger.warning("rewrite: the %s was left as it is: %s", what, cause)
+
+
+def _known_codings(value: bytes) -> bytes:
+    """Return an Accept-Encoding without codings that nobody here can undo."""
+    kept = [
+        part.strip()
+        for part in value.decode("latin-1").split(",")
+        if part.partition(";")[0].strip().lower() in {*contentcoding.KNOWN, "identity", ""}
+    ]
+    return ", ".join(filter(None, kept)).encode("latin-1") or b"identity"
+
+
+def _not_found(entry: Outcome) -> mhttp.Response:
+    text = f"No file answers this request (rule {entry['id']}).\n"
+    fields = ((b"Content-Type", b"text/plain; charset=utf-8"), (b"Cache-Control", b"no-store"))
+    return mhttp.Response.make(404, text.encode("utf-8", "replace"), fields)

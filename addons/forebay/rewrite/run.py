@@ -1,0 +1,215 @@
+"""Take one message through the rules, and tell what each has changed.
+
+Pure: no mitmproxy, no clock, no files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container
+from dataclasses import dataclass
+
+from forebay.rewrite.answer import Answer
+from forebay.rewrite.body import Task
+from forebay.rewrite.cookies import is_attribute
+from forebay.rewrite.edits import EditError
+from forebay.rewrite.exchange import Exchange, Fields, text_of
+from forebay.rewrite.index import RuleIndex
+from forebay.rewrite.rule import Mode, Phase, Rule
+from forebay.rewrite.template import Groups, Values
+from forebay.secret import FIELDS, is_secret
+
+LONGEST_SHOWN = 200
+MASK = "REDACTED"
+_COOKIES = frozenset({"cookie", "set-cookie"})
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What something said before and after: for a field its lines joined (RFC 9110 §5.3).
+
+    None when it was absent.  Secrets are masked and long values cut, as this
+    goes to the log.
+    """
+
+    field: str
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A rule that matched, with what it changed: nothing, when all was so already.
+
+    Args:
+        rule: the rule.
+        changes: what is other at the head.
+        failed: why it could not be applied, for what its placeholders stand for.
+        answer: what it answers, with the groups of its path.
+    """
+
+    rule: Rule
+    changes: tuple[Change, ...] = ()
+    failed: str | None = None
+    answer: tuple[Answer, Groups] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What rules make of a message.
+
+    Args:
+        exchange: with its head edited.
+        applied: the rules that matched, in order.
+        tasks: what is to be done to its body.
+        answer: what is answered in place of the origin, and the groups of the rule's path.
+    """
+
+    exchange: Exchange
+    applied: tuple[Applied, ...] = ()
+    tasks: tuple[Task, ...] = ()
+    answer: tuple[Answer, Groups] | None = None
+
+
+def run(
+    rules: RuleIndex,
+    phase: Phase,
+    exchange: Exchange,
+    *,
+    now_s: float,
+    new_id: Callable[[], str],
+) -> Result:
+    """Return what *rules* make of one message of *exchange*.
+
+    Rules are taken in order, each to what those before it left; one with
+    ``stop`` that matches is the last, and so is one that answers.  A rule in
+    shadow mode changes nothing and ends nothing.
+
+    Args:
+        rules: those that take part in *phase*.
+        phase: which message.
+        exchange: the request, and its response if there is one.
+        now_s: the time, POSIX seconds.
+        new_id: returns a new UUID.
+    """
+    of_response = phase is Phase.RESPONSE
+    candidates = rules.candidates(exchange)
+    if not candidates:
+        return Result(exchange)
+    applied: list[Applied] = []
+    tasks: list[Task] = []
+    answer: tuple[Answer, Groups] | None = None
+    at = 0
+    while at < len(candidates):
+        number = candidates[at]
+        at += 1
+        rule = rules.rules[number]
+        groups = rule.matcher.match(exchange, of_response=of_response)
+        if groups is None:
+            continue
+        edits = rule.edits(phase)
+        try:
+            edited = exchange
+            if edits.head:
+                # What stands for a placeholder is what the rule has found: its own edits
+                # have no order that the reader of its file could see.
+                values = Values(exchange, now_s, new_id, groups)
+                for edit in edits.head:
+                    edited = edit.apply(edited, values, of_response=of_response)
+        except EditError as error:
+            applied.append(Applied(rule, failed=str(error)))
+            continue
+        given = None if edits.answer is None else (edits.answer, groups)
+        changes = () if edited is exchange else changes_of(exchange, edited)
+        applied.append(Applied(rule, changes, answer=given))
+        if edits.body is not None:
+            tasks.append(Task(rule, edits.body, groups))
+        if rule.mode is Mode.SHADOW:
+            continue
+        moved = rules.finds_others(exchange, edited)
+        exchange = edited
+        if given is not None:
+            answer = given
+            break
+        if rule.stop:
+            break
+        if moved:  # it may be for other rules now
+            candidates = [each for each in rules.candidates(exchange) if each > number]
+            at = 0
+    return Result(exchange, tuple(applied), tuple(tasks), answer)
+
+
+def changes_of(before: Exchange, after: Exchange) -> tuple[Change, ...]:
+    """Return what is other in *after*."""
+    changes = []
+    if before.method != after.method:
+        changes.append(Change("method", before.method, after.method))
+    if (before.scheme, before.host, before.port, before.target) != (
+        after.scheme,
+        after.host,
+        after.port,
+        after.target,
+    ):
+        changes.append(Change("url", before.url, after.url))
+    if before.status != after.status:
+        changes.append(Change("status", str(before.status), str(after.status)))
+    changes += _field_changes(before.request, after.request)
+    changes += _field_changes(before.response, after.response)
+    return tuple(changes)
+
+
+def _field_changes(before: Fields, after: Fields) -> list[Change]:
+    if before is after or before == after:
+        return []
+    gone, come = set(before), set(after)
+    changed = gone ^ come
+    if not changed or len(gone) < len(before) or len(come) < len(after):
+        changed = gone | come  # one line more or less of the same, or another order
+    names: dict[bytes, bytes] = {}
+    for pair in (*after, *before):
+        if pair in changed:
+            names.setdefault(pair[0].lower(), pair[0])
+    was, now = _lines(before, names), _lines(after, names)
+    return [
+        Change(text_of(name), _shown(key, was.get(key)), _shown(key, now.get(key)))
+        for key, name in names.items()
+        if was.get(key) != now.get(key)
+    ]
+
+
+def _lines(fields: Fields, keys: Container[bytes]) -> dict[bytes, list[bytes]]:
+    """Return the values of the fields whose names, in lower case, are among *keys*."""
+    lines: dict[bytes, list[bytes]] = {}
+    for name, value in fields:
+        key = name.lower()
+        if key in keys:
+            lines.setdefault(key, []).append(value)
+    return lines
+
+
+def _shown(key: bytes, values: list[bytes] | None) -> str | None:
+    if values is None:
+        return None
+    name = text_of(key)
+    if name in _COOKIES:
+        return cut(_cookies(values, is_set=name == "set-cookie"))
+    if name in FIELDS or is_secret(name):
+        return MASK
+    return cut(text_of(b", ".join(values)))
+
+
+def _cookies(values: list[bytes], *, is_set: bool) -> str:
+    """Return which cookies there are, and the attributes of those that are set; no values."""
+    shown = []
+    for line in values:
+        for i, pair in enumerate(text_of(line).split(";")):
+            name, equals, _ = pair.strip().partition("=")
+            if is_set and i > 0 and is_attribute(name):
+                shown.append(pair.strip())
+            elif pair.strip():  # without a name all of it is the value
+                shown.append(f"{name}={MASK}" if equals else MASK)
+    return "; ".join(shown)
+
+
+def cut(text: str) -> str:
+    """Return *text*, shortened for a log."""
+    return text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + "…"
