@@ -38,7 +38,8 @@ def of_request(given: argparse.Namespace) -> dict[str, Any] | None:
     except ValueError:
         return None
     try:
-        places = load.sources(rules_folder(given), home_folder(given) / "rules", ())
+        found_at = load.sources(rules_folder(given), home_folder(given) / "rules", ())
+        places = [replace(each, may_be_absent=True) for each in found_at]
         rules = load.loader(load.environment_of(given.rewrite_env))(places)
     except ForebayError as error:  # what the blocklist does is known all the same
         for line in str(error).splitlines():

@@ -88,7 +88,7 @@ def _test(given: argparse.Namespace) -> int:
                 try:
                     record = json.loads(line)
                     found = replay.differences(rules, record, flow_of)
-                except (ValueError, TypeError, KeyError, AttributeError):
+                except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
                     continue  # a torn line, or no HTTP exchange
                 records += 1
                 if found:

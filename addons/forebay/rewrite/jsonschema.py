@@ -14,6 +14,7 @@ FILE = "rewrite.schema.json"
 
 INDENT = 1
 """How many spaces deeper each level of the file is."""
+_TEXT = {"type": ["string", "number", "boolean"]}
 _MAY_BE_TEXT = ("RedirectSection", "TestRequest")
 """Sections that a URL alone may stand for."""
 
@@ -25,8 +26,12 @@ def json_schema() -> dict[str, Any]:
     """
     found = RewriteFile.model_json_schema(by_alias=True, mode="validation")
     found = _loosened(found)
+    sections = found["$defs"]
     for name in _MAY_BE_TEXT:
-        found["$defs"][name] = {"anyOf": [{"type": "string"}, found["$defs"][name]]}
+        sections[name] = {"anyOf": [{"type": "string"}, sections[name]]}
+    for name in sections:
+        if name.startswith("OneOrMore_"):  # of what, pydantic does not say
+            sections[name] = {"anyOf": [_TEXT, {"type": "array", "items": _TEXT, "minItems": 1}]}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Forebay rewrite rules",
@@ -39,7 +44,7 @@ def _loosened(node: Any) -> Any:
         case dict():
             found = {key: _loosened(value) for key, value in node.items() if key != "title"}
             if found.get("type") == "string" and "enum" not in found:
-                found["type"] = ["string", "number", "boolean"]
+                found |= _TEXT
             return found
         case list():
             return [_loosened(each) for each in node]

@@ -36,7 +36,7 @@ _STREAMED = ("text/event-stream", "multipart/x-mixed-replace")
 _LONG = ("video/", "audio/")
 _BODILESS = frozenset({204, 205, 304})
 # Begins with a character that must be there, and is no slash; no other alternative.
-_ANCHORED = re.compile(r"\^[^/\\\[(.^$|*?+{][^|*?{]?(?<![*?{])[^|]*\Z").match
+_ANCHORED = re.compile(r"\^[\w%~!@&=:;,'-](?![*?{])[^|]*\Z").match
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,24 +1,34 @@
 """What rules would have made of traffic that is on record, beside what was made of it.
 
 A record tells of the messages as they were after the rules of that time; what
-those changed is in it as well, so it is undone first.
+those changed is in it as well, so it is undone first.  Secrets are masked in it and
+long values cut, in the changes too: so are the changes that are compared with them.
 
 Pure: no mitmproxy, no clock, no files.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from forebay.names import canonical, is_address, split_authority
+from forebay.rewrite.cookies import is_attribute
 from forebay.rewrite.exchange import Exchange, Fields, bytes_of, values
 from forebay.rewrite.rule import Phase, Rule
-from forebay.rewrite.run import MASK, Change
+from forebay.rewrite.run import MASK, Applied, Change, cut
 from forebay.rewrite.trial import FlowOf, exchange_for, no_flow, trial
+from forebay.trafficlog import redact
 
 type Said = tuple[str, str, str | None, str | None]
-"""Phase, field, and what it said before and after."""
+"""Phase, field, and what it said before and after; an answer is the field ``answer``."""
+
+# What is asked of the origin for the sake of a body that is to be edited.
+_FOR_BODIES = frozenset({"accept-encoding", "range", "if-range"})
+# The log's own masking takes the semicolon after a mask with it.
+_BETWEEN_COOKIES = re.compile(rf"; |(?<={MASK}) ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +53,8 @@ def differences(
 ) -> list[Difference]:
     """Return what *rules* make of a recorded exchange otherwise than was made of it then.
 
+    Nothing where it was blocked before any rule had seen it.
+
     Args:
         rules: the rules, in order.
         record: a record of the traffic log.
@@ -54,47 +66,71 @@ def differences(
     url = record.get("url.full")
     if record.get("kind") != "http" or not isinstance(url, str):
         raise ValueError("expected the record of an HTTP exchange")
+    rules = tuple(rules)
     entries = [entry for entry in record.get("forebay.rewrite") or () if isinstance(entry, dict)]
+    is_blocked = (record.get("forebay.block") or {}).get("action") == "block"
+    if is_blocked and not entries:
+        return []
     exchange = _before(url, record, entries)
     status = record.get("http.response.status_code")
     answered = None
-    if isinstance(status, int) and record.get("forebay.block") is None:
+    if isinstance(status, int) and not is_blocked:
         fields = _fields(record.get("http.response.header"))
         fields, status = _undone_response(fields, status, entries)
         answered = status, fields, ""
     exchange = replace(exchange, flow=flow_of(exchange, answered))
     outcome = trial(rules, exchange, answered=answered)
     now = {
-        (str(phase), change.field, change.before, change.after): applied.rule
+        said: applied.rule
         for phase, applied in outcome.applied
-        for change in applied.changes
+        for said in _said_now(phase, applied)
     }
     then = {said: entry for entry in entries for said in _said(entry)}
+    of_bodies = {rule.id for rule in rules if rule.response.body is not None}
     found = [
         Difference(True, rule.id, f"{rule.file}:{rule.line}", said)
         for said, rule in now.items()
-        if said not in then
+        if said not in then and said[2] != said[3]  # of a mask nobody knows
     ]
     found += [
         Difference(False, str(entry.get("id")), f"{entry.get('file')}:{entry.get('line')}", said)
         for said, entry in then.items()
-        if said not in now and said[1] != "body"
+        if said not in now
+        and said[1] != "body"
+        and not (entry.get("id") in of_bodies and said[1].lower() in _FOR_BODIES)
     ]
     return sorted(found, key=lambda one: (one.said[0], one.said[1], one.is_new))
 
 
 def _said(entry: Mapping[str, Any]) -> list[Said]:
-    return [
-        (str(entry.get("phase")), change["field"], change["before"], change["after"])
+    phase = str(entry.get("phase"))
+    said: list[Said] = [
+        (phase, change["field"], change["before"], change["after"])
         for change in entry.get("changes", ())
     ]
+    if entry.get("answer") is not None:
+        said.append((phase, "answer", None, str(entry["answer"])))
+    return said
+
+
+def _said_now(phase: Phase, applied: Applied) -> list[Said]:
+    """Return what the log would say of *applied*."""
+    said: list[Said] = []
+    for change in applied.changes:
+        before, after = change.before, change.after
+        if change.field == "url" and before is not None and after is not None:
+            before, after = cut(redact.target(before)), cut(redact.target(after))
+        said.append((str(phase), change.field, redact.verdict(before), redact.verdict(after)))
+    if applied.answer is not None:
+        said.append((str(phase), "answer", None, str(applied.answer[0].status)))
+    return said
 
 
 def _fields(recorded: Any) -> Fields:
     if not isinstance(recorded, dict):
         return ()
     return tuple(
-        (bytes_of(name), bytes_of(str(value)))
+        (name.encode("utf-8", "surrogateescape"), str(value).encode("utf-8", "surrogateescape"))
         for name, lines in recorded.items()
         for value in lines
     )
@@ -107,6 +143,8 @@ def _before(url: str, record: Mapping[str, Any], entries: list[dict[str, Any]]) 
     for change in reversed(_changes(entries, Phase.REQUEST)):
         if change.field == "url" and change.before is not None:
             url = change.before
+            # It names the host that the request was sent to.
+            fields = tuple(pair for pair in fields if pair[0].lower() != b"host")
         elif change.field == "method" and change.before is not None:
             method = change.before
         else:
@@ -114,7 +152,15 @@ def _before(url: str, record: Mapping[str, Any], entries: list[dict[str, Any]]) 
     exchange = exchange_for(url, method=method, client=record.get("client.address"))
     if not values(fields, b"host"):
         fields = (*exchange.request, *fields)
-    return replace(exchange, request=fields)
+    return replace(exchange, request=fields, hosts=_hosts(exchange, record))
+
+
+def _hosts(exchange: Exchange, record: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names of the host; an address alone says none (see `forebay.rewrite.flows`)."""
+    named = record.get("tls.client.server_name") or record.get("forebay.request.host")
+    if not named or not is_address(exchange.host):
+        return exchange.hosts
+    return (*exchange.hosts, canonical(split_authority(named)[0]))
 
 
 def _undone_response(
@@ -139,10 +185,23 @@ def _changes(entries: list[dict[str, Any]], phase: Phase) -> list[Change]:
 
 
 def _undone(fields: Fields, change: Change) -> Fields:
-    """Return *fields* as they were before *change*; a masked or shortened value stays as it is."""
+    """Return *fields* as they were before *change*, as far as it tells."""
     key = change.field.lower().encode("latin-1", "replace")
-    before = change.before
-    if before is not None and (MASK in before or before.endswith("…")):
-        return fields
     kept = tuple(pair for pair in fields if pair[0].lower() != key)
-    return kept if before is None else (*kept, (bytes_of(change.field), bytes_of(before)))
+    if change.before is None:
+        return kept
+    lines = [change.before]
+    if key in (b"cookie", b"set-cookie"):
+        lines = _cookie_lines(change.before, is_set=key == b"set-cookie")
+    return (*kept, *((bytes_of(change.field), bytes_of(line)) for line in lines))
+
+
+def _cookie_lines(shown: str, *, is_set: bool) -> list[str]:
+    """Return the lines of which only names, and attributes, are shown."""
+    lines: list[str] = []
+    for pair in _BETWEEN_COOKIES.split(shown):
+        if lines and (not is_set or is_attribute(pair.partition("=")[0])):
+            lines[-1] += f"; {pair}"
+        else:
+            lines.append(pair)
+    return lines
