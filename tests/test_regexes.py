@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from forebay.errors import RuleError
 from forebay.regexes import LIMIT_CHARS, LIMIT_PATTERN, CostlyRegexError, Regex
 
-TOO_LONG = "expected a regex that takes little time on any path, found"
+TOO_LONG = "expected a regex that takes little time on any text, found"
 
 
 @pytest.mark.parametrize(
@@ -327,3 +327,15 @@ def test_they_take_time_linear_in_the_text(pattern, unit):
         at = max(found.end(), at + 1)
         if at > 200_000:  # a quadratic one would not have come so far within the suite's deadline
             break
+
+
+@pytest.mark.parametrize("pattern", ["(?ms)^.*x", "(?m)^\\s*x", "(?m)\\n*$\\n*x"])
+def test_the_beginning_of_each_line_is_no_anchor(pattern):
+    """A text of a million lines has as many beginnings."""
+    with pytest.raises(CostlyRegexError):
+        Regex.of(pattern, limit_steps=200_000_000, least_chars=10**6, most_chars=10**6)
+
+
+def test_the_beginning_of_the_text_is():
+    for pattern in ("(?ms)\\A.*x", "(?s)^.*x"):
+        Regex.of(pattern, limit_steps=200_000_000, least_chars=10**6, most_chars=10**6)

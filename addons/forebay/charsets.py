@@ -28,15 +28,16 @@ REPEATS = {op.MAX_REPEAT, op.MIN_REPEAT, op.POSSESSIVE_REPEAT}
 class Beginnings:
     """The first characters of items as ``re`` parses them; every doubt makes them more."""
 
-    def __init__(self, *, ignores_case: bool) -> None:
+    def __init__(self, *, ignores_case: bool, is_multiline: bool = False) -> None:
         self._ignores_case = ignores_case
+        self._is_multiline = is_multiline
 
     def of(self, items: list[Any]) -> tuple[int, bool]:
         """Return the characters *items* can begin with, and whether they can match none."""
         found = 0
         for kind, value in items:
             if kind is op.AT:
-                if value in {op.AT_END, op.AT_END_STRING}:
+                if value is op.AT_END_STRING or (value is op.AT_END and not self._is_multiline):
                     return found, False  # no character follows the end
                 continue
             if kind in REPEATS:

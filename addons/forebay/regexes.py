@@ -42,7 +42,8 @@ _NO_LIMIT = 1 << 30
 _LETTER, _CHECK, _RETRY, _ROUND = 1, 3, 4, 20
 _SCAN = {op.ANY: 1, op.LITERAL: 3, op.NOT_LITERAL: 3, op.IN: 3}
 _LAZY_SCAN = 4
-_ANCHORS = ((op.AT, op.AT_BEGINNING), (op.AT, op.AT_BEGINNING_STRING))
+# The second is the beginning of each line where (?m) says so.
+_ANCHORS = ((op.AT, op.AT_BEGINNING_STRING), (op.AT, op.AT_BEGINNING))
 
 
 class CostlyRegexError(RuleError):
@@ -114,7 +115,7 @@ class Regex:
                 tree = parser.parse(text, flags)
             limit = most_chars
             while limit >= least_chars:
-                bound = _Bound(limit, ignores_case=bool(tree.state.flags & re.IGNORECASE))
+                bound = _Bound(limit, tree.state.flags)
                 if (
                     bound.search(list(tree)) <= limit_steps
                     or bound.spread(list(tree)) <= limit_steps
@@ -124,9 +125,9 @@ class Regex:
         except (re.error, OverflowError, RecursionError, FutureWarning) as error:
             raise RuleError(f"expected a regex, found {text!r:.70}: {error}") from None
         raise CostlyRegexError(
-            f"expected a regex that takes little time on any path, found {text!r:.70}: begin it "
+            f"expected a regex that takes little time on any text, found {text!r:.70}: begin it "
             "with ^, end repeats by a character they cannot contain as in [^/]+/, and repeat no "
-            "repeat; or use a path with * and no regex"
+            "repeat; or use * and no regex where that will do"
         )
 
     @classmethod
@@ -173,13 +174,17 @@ _ENDLESS = _Cost(_TOO_MANY, _TOO_MANY)
 class _Bound:
     """Bounds the work of a parsed regex; every doubt makes it larger."""
 
-    def __init__(self, limit_chars: int, *, ignores_case: bool) -> None:
+    def __init__(self, limit_chars: int, flags: int) -> None:
         self._limit_chars = limit_chars
-        self._begins = Beginnings(ignores_case=ignores_case).of
+        self._is_multiline = bool(flags & re.MULTILINE)
+        self._begins = Beginnings(
+            ignores_case=bool(flags & re.IGNORECASE), is_multiline=self._is_multiline
+        ).of
 
     def search(self, items: list[Any]) -> int:
         """Return a bound for the steps of a search in as many characters as are seen."""
-        starts = 1 if items and items[0] in _ANCHORS else self._limit_chars
+        anchors = _ANCHORS[:1] if self._is_multiline else _ANCHORS
+        starts = 1 if items and items[0] in anchors else self._limit_chars
         return self._sequence(items, 0, _CHECK, starts).steps
 
     def spread(self, items: list[Any]) -> int:

@@ -119,6 +119,12 @@ class TestBodies:
         assert self.edited(made(self.RULES), found) == before
         assert entry(found).get("skipped") == reason
 
+    def test_an_empty_one_can_be_given_a_text(self, made):
+        flow = answered(get(), b"", content_length="0")
+
+        assert self.edited(made("rules: [{response: {body: {text: new}}}]"), flow) == b"new"
+        assert flow.response.headers["content-length"] == "3"
+
     def test_one_that_is_sent_from_a_file_is_left_alone(self, made):
         flow = answered(get(), None)
         outcome.of(flow)["answer"] = "cache"

@@ -488,3 +488,32 @@ class TestCheckUrl:
     def test_anything_else_is_refused(self, text):
         with pytest.raises(RuleError, match="expected a URL, or a path that begins with /, found"):
             check_url(text)
+
+
+def test_what_is_too_long_for_a_regex_fails_the_rule():
+    """Rather than leave what it should replace where it is, and say nothing."""
+    edit = FieldReplace(b"X", (Replacement(Regex.of("a"), Template.of("b")),))
+
+    with pytest.raises(EditError, match="more than the 2,048 characters of its regex"):
+        edited(edit, exchange(request=((b"X", b"a" * 2049),)))
+
+
+@pytest.mark.parametrize(
+    ("text", "fits"),
+    [
+        ("https://a.example/x", True),
+        ("https://{url.host}/", True),
+        ("/x", True),
+        ("//a.example/", False),
+        ("https://u@a.example/", False),
+        ("https://a.example:0/", False),
+        ("https:///x", False),
+        ("ftp://a.example/", False),
+    ],
+)
+def test_a_url_that_could_never_be_one_is_a_mistake(text, fits):
+    if fits:
+        assert check_url(text) == text
+    else:
+        with pytest.raises(RuleError, match="expected a URL"):
+            check_url(text)

@@ -372,7 +372,7 @@ class TestBodies:
         # match and unless
         ("- stop: true\n  match: {method: {}}", "3:11: match.method: expected a list, found a mapping"),
         ("- stop: true\n  match: {path: 'regex:('}", "3:11: match.path: expected a regex, found '(': missing ), unterminated subpattern at position 0"),
-        ("- stop: true\n  match: {path: 'regex:(a+)+'}", "3:11: match.path: expected a regex that takes little time on any path, found '(a+)+': begin it with ^, end repeats by a character they cannot contain as in [^/]+/, and repeat no repeat; or use a path with * and no regex"),
+        ("- stop: true\n  match: {path: 'regex:(a+)+'}", "3:11: match.path: expected a regex that takes little time on any text, found '(a+)+': begin it with ^, end repeats by a character they cannot contain as in [^/]+/, and repeat no repeat; or use * and no regex where that will do"),
         ("- stop: true\n  match: {scheme: ftp}", "3:11: match.scheme: expected http or https, found 'ftp'"),
         ("- stop: true\n  match: {port: [80, 0]}", "3:22: match.port: expected a port such as 443, or 8000-8099, found '0'"),
         ("- stop: true\n  match: {content_type: html}", "3:11: match.content_type: expected a media type such as text/html or text/*, without parameters, found 'html'"),
@@ -400,7 +400,7 @@ class TestBodies:
         ("- response:\n    remove: [A,\n      B C]", "4:7: response.remove: expected a field name such as X-Trace, found 'B C'"),
         ("- response: {replace: {A: {}}}", "2:24: response.replace.A: expected at least 1 in the list, found a mapping"),
         ("- response:\n    replace:\n      A:\n        x: y\n        (: y", "6:9: response.replace.A: expected a regex, found '(': missing ), unterminated subpattern at position 0"),
-        ("- response: {replace: {A: {(a+)+: y}}}", "2:28: response.replace.A: expected a regex that takes little time on any path, found '(a+)+': begin it with ^, end repeats by a character they cannot contain as in [^/]+/, and repeat no repeat; or use a path with * and no regex"),
+        ("- response: {replace: {A: {(a+)+: y}}}", "2:28: response.replace.A: expected a regex that takes little time on any text, found '(a+)+': begin it with ^, end repeats by a character they cannot contain as in [^/]+/, and repeat no repeat; or use * and no regex where that will do"),
         # placeholders
         ("- request:\n    set: {A: '{env.HOME}'}", "3:11: request.set.A: expected an environment variable that is set and named in the option rewrite_env, found {env.HOME}"),
         ("- response: {replace: {A: {(x): '{re.2}'}}}", "2:28: response.replace.A.(x): expected a group of its regex (1), found {re.2}"),

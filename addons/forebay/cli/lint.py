@@ -11,7 +11,7 @@ from pathlib import Path
 
 from forebay import schema
 from forebay.cli.places import add_places, home_folder, rules_folder
-from forebay.errors import ForebayError
+from forebay.errors import ForebayError, RuleError, RuleErrors
 from forebay.paths import expanded
 from forebay.rewrite import lint, load, trial
 from forebay.rewrite.flows import flow_of
@@ -24,12 +24,16 @@ CLEAN, FOUND, BAD_INPUT = 0, 1, 2
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Something to say: *kind* is ``mistake``, ``failed`` (a test) or ``warning``."""
+    """Something to say: *kind* is ``mistake``, ``failed`` (a test) or ``warning``.
+
+    The column is 0 where it does not matter.
+    """
 
     kind: str
     path: str
     line: int
     text: str
+    column: int = 0
 
 
 def run(arguments: list[str]) -> int:
@@ -44,11 +48,19 @@ def run(arguments: list[str]) -> int:
     lines: list[Line] = []
     rules: list[Rule] = []
     tests = 0
+    is_unreadable = False
     for path in paths:
         try:
             document, found = load.read_document(path, environment)
+        except RuleErrors as error:
+            lines += map(_mistake, error.errors)
+            continue
+        except RuleError as error:
+            lines.append(_mistake(error))
+            continue
         except ForebayError as error:
-            lines += [Line("mistake", "", 0, text) for text in str(error).splitlines()]
+            print(f"forebay lint: {error}", file=sys.stderr)
+            is_unreadable = True
             continue
         rules += found
         tests += sum(len(section.tests) for section in document.model.rules)
@@ -63,6 +75,8 @@ def run(arguments: list[str]) -> int:
     if not given.json:
         counts = f"{len(rules)} rules in {len(paths)} files, {tests} tests"
         print(f"{counts}: {len(wrong)} wrong, {len(findings)} warnings", file=sys.stderr)
+    if is_unreadable:
+        return BAD_INPUT
     return FOUND if wrong else CLEAN
 
 
@@ -88,6 +102,10 @@ def _paths(given: argparse.Namespace) -> list[Path]:
     found = load.sources(rules_folder(given), home_folder(given) / "rules", ())
     places = [each.path for each in found if not each.may_be_absent or each.path.exists()]
     return [path for place in places for path in files_of(place)]
+
+
+def _mistake(error: RuleError) -> Line:
+    return Line("mistake", str(error.path), error.line or 0, error.message, error.column or 0)
 
 
 def _failures(document: schema.Document[RewriteFile], rules: tuple[Rule, ...]) -> Iterable[Line]:
@@ -122,6 +140,11 @@ def _failed(rules: tuple[Rule, ...], rule: Rule, test: TestSection) -> list[str]
     if found.has_applied(tried) is not test.expect.applies:
         wanted = "that it applies" if test.expect.applies else "that it does not apply"
         failed.append(f"expected {wanted}, found otherwise")
+    failed += [
+        f"it cannot be applied: {one.failed}"
+        for _, one in found.applied
+        if one.rule == tried and one.failed is not None
+    ]
     for phase, expected in (
         (Phase.REQUEST, test.expect.request),
         (Phase.RESPONSE, test.expect.response),
@@ -143,5 +166,5 @@ def _print(lines: list[Line], *, as_json: bool) -> None:
         if as_json:
             print(json.dumps(asdict(line)))
         else:
-            place = f"{line.path}:{line.line}: " if line.path else ""
-            print(f"{place}{line.kind}: {line.text}" if line.path else line.text)
+            numbers = [str(number) for number in (line.line, line.column) if number]
+            print(f"{':'.join([line.path, *numbers])}: {line.kind}: {line.text}")

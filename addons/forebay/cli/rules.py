@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 
 from forebay.blocklist.verdict import visible
 from forebay.cli.places import add_places, home_folder, rules_folder
-from forebay.errors import ForebayError
+from forebay.errors import ForebayError, RuleErrors
 from forebay.paths import expanded
 from forebay.rewrite import load, replay
 from forebay.rewrite.flows import flow_of
@@ -142,11 +142,33 @@ def _import(given: argparse.Namespace) -> int:
         options += _configured(expanded("--config", given.config))
     if not options:
         raise ForebayError("expected values of options, or --config FILE, found neither")
-    found = imported(options)
+    found = imported(options, beside=str(Path.cwd()), is_folder=_is_folder, check=_check)
     print(as_yaml(found), end="")
     for text in found.left:
         print(f"forebay rules: not carried over: {visible(text, 500)}", file=sys.stderr)
     return 1 if found.left else 0
+
+
+def _is_folder(path: str) -> bool:
+    return expanded("map_local", path).is_dir()
+
+
+def _check(section: dict[str, Any]) -> None:
+    """Read a rule as if it were the only one of a file.
+
+    Raises:
+        ForebayError: with the first thing that is wrong in it.
+    """
+    from forebay.rewrite import parse
+
+    try:
+        text = as_yaml(Imported([section]))
+        parse.parse(text, Path(load.FILE), parse.Surroundings({}, load.flow_filter))
+    except RuleErrors as error:
+        raise error.errors[0] from None
+    answer = section.get("request", {}).get("answer", {})
+    if "file" in answer and not expanded("map_local", answer["file"]).is_file():
+        raise ForebayError(f"expected a file or a folder, found none at {answer['file']}")
 
 
 def _configured(path: Path) -> list[tuple[str, str]]:

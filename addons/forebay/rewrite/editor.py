@@ -20,6 +20,7 @@ from forebay.proxycore import bodies, source
 from forebay.rewrite import body, localfile
 from forebay.rewrite.answer import BODILESS
 from forebay.rewrite.body import Task
+from forebay.rewrite.bodyedits import WholeText
 from forebay.rewrite.edits import EditError, expanded
 from forebay.rewrite.exchange import bytes_of
 from forebay.rewrite.flows import (
@@ -269,7 +270,7 @@ class Editor:
         if raw is None:
             waiting.skip("streamed by another script")
             return None
-        if not raw:
+        if not raw and not any(_fills(task) for task in waiting.tasks):
             return None
         values = Values(exchange_of(flow, phase), self._clock(), self._new_id)
         edit = partial(body.edit, waiting.tasks, raw, message.headers.fields, values)
@@ -298,6 +299,11 @@ class Editor:
         if cause not in self._warned and len(self._warned) < LIMIT_CAUSES:
             self._warned.add(cause)
             logger.warning("rewrite: the %s was left as it is: %s", what, cause)
+
+
+def _fills(task: Task) -> bool:
+    """Return whether *task* has something for an empty body, too."""
+    return any(isinstance(edit, WholeText) for edit in task.edits.edits)
 
 
 def _known_codings(value: bytes) -> bytes:

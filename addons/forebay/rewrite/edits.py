@@ -145,9 +145,12 @@ class Replacement:
         """Return *text* with every place replaced.
 
         Raises:
-            EditError: when a replacement could break out of its line, or all
-                that replacements make is too long.
+            EditError: when a replacement could break out of its line, all that
+                replacements make is too long, or *text* is longer than its
+                regex may see.
         """
+        if len(text) > self.regex.limit_chars:
+            raise EditError(f"more than the {self.regex.limit_chars:,} characters of its regex")
         pieces: list[str] = []
         at = chars = 0
         while at <= len(text) and (found := self.regex.search(text, at)):
@@ -417,8 +420,14 @@ def check_url(text: str) -> str:
     """Return *text*, the template of a URL, if it could become one.
 
     Raises:
-        RuleError: when it is neither absolute nor begins with ``/``.
+        RuleError: when it is neither absolute nor begins with ``/``, or without
+            placeholders no URL that could be connected to.
     """
     if text.startswith(("/", "http://", "https://", "{")) and not text.startswith("//"):
+        if not text.startswith("/") and "{" not in text:
+            try:
+                split_url(text)
+            except EditError as error:
+                raise RuleError(f"expected a URL, found {error}") from None
         return text
     raise RuleError(f"expected a URL, or a path that begins with /, found {text!r:.70}")

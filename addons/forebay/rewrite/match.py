@@ -140,8 +140,7 @@ class Matcher:
         if not _fields_fit(self.response_fields, exchange.response):
             return False
         for named in self.parameters:
-            found = query.value(exchange.query or "", named.name)
-            if found is None or not named.fits((found,)):
+            if not named.fits(query.values(exchange.query or "", named.name)):
                 return False
         if self.clients is not None and not (
             exchange.client is not None and self.clients.covers(exchange.client)

@@ -22,16 +22,23 @@ def name_of(pair: str) -> str:
     return unquote_plus(pair.partition("=")[0])
 
 
+def values(query: str, name: str) -> list[str]:
+    """Return the decoded values of all parameters called *name*.
+
+    >>> values("a=1&b=x+y&a=2", "a")
+    ['1', '2']
+    """
+    pairs = query.split("&")
+    return [unquote_plus(pair.partition("=")[2]) for pair in pairs if name_of(pair) == name]
+
+
 def value(query: str, name: str) -> str | None:
     """Return the decoded value of the first parameter called *name*, or None.
 
     >>> value("a=1&b=x+y", "b")
     'x y'
     """
-    for pair in query.split("&"):
-        if name_of(pair) == name:
-            return unquote_plus(pair.partition("=")[2])
-    return None
+    return next(iter(values(query, name)), None)
 
 
 def encoded(name: str, found: str) -> str:
