@@ -215,3 +215,79 @@ class TestCache:
         assert status == 1 and out.startswith("blocked:")
         assert err.startswith("forebay check: cache: expected a sound database in")
         assert err.count("\n") == 1
+
+
+class TestRewrite:
+    URL = "https://good.example/x?q=1"
+    RULES = """\
+rules:
+  - {id: one, match: {host: good.example}, request: {set: {X-A: 1}}}
+  - {id: off, group: dev, match: {host: good.example}, request: {set: {X-B: 1}}}
+  - {id: late, match: {host: good.example, status: 404}, response: {status: 410}}
+"""
+
+    @pytest.fixture
+    def file(self, run, tmp_path):
+        (tmp_path / "shipped" / "rewrite.yaml").write_text("", encoding="utf-8")
+        file = run.rules / "rewrite.yaml"
+        file.write_text(self.RULES, encoding="utf-8")
+        return file
+
+    def test_what_rules_would_do_is_told_after_the_verdict(self, run, file):
+        status, out, err = run(self.URL, "--rewrite-group=-dev")
+
+        assert (status, err) == (0, "")
+        assert out.splitlines()[3:] == [
+            f"rewrite: one ({file}:2)",
+            "  X-A: (absent) -> 1",
+            f"rewrite: may edit the response: late ({file}:4)",
+        ]
+
+    def test_it_is_told_of_what_is_blocked_too(self, run, file):
+        file.write_text(self.RULES.replace("good", "ads"), encoding="utf-8")
+
+        status, out, _ = run("https://ads.example/")
+
+        assert status == 1
+        assert f"rewrite: one ({file}:2)" in out
+
+    def test_without_rules_for_it_there_is_no_line(self, run, file):
+        out = run("https://other.example/")[1]
+
+        assert "rewrite" not in out
+        assert json.loads(run("https://other.example/", "--json")[1])["rewrite"] == {
+            "request": [],
+            "response": [],
+        }
+
+    def test_json_has_it_in_plain_types(self, run, file):
+        found = json.loads(run(self.URL, "--json", "--rewrite-group=-dev")[1])["rewrite"]
+
+        place = {"file": str(file), "mode": "act"}
+        assert found == {
+            "request": [
+                {
+                    **place,
+                    "id": "one",
+                    "line": 2,
+                    "changes": [{"field": "X-A", "before": None, "after": "1"}],
+                    "answer": None,
+                    "failed": None,
+                }
+            ],
+            "response": [{**place, "id": "late", "line": 4}],
+        }
+
+    def test_what_is_no_http_request_has_none(self, run, file):
+        assert json.loads(run("wss://good.example/x", "--json")[1])["rewrite"] is None
+
+    def test_mistakes_in_rules_do_not_hide_the_verdict(self, run, file):
+        file.write_text("rules: [{sett: 1, stop: true}, {stop: maybe}]", encoding="utf-8")
+
+        status, out, err = run("https://ads.example/")
+
+        assert status == 1 and out.startswith("blocked:")
+        assert [line.partition(f"{file}:1:")[0] for line in err.splitlines()] == [
+            "forebay check: rewrite: "
+        ] * 2
+        assert json.loads(run(self.URL, "--json")[1])["rewrite"] is None

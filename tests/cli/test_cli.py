@@ -21,7 +21,8 @@ def test_version_and_help_are_printed(capsys):
         ([], "usage: forebay proxy"),
         (
             ["frobnicate"],
-            "forebay: expected proxy, init, check, lists, cache or --version, found 'frobnicate'",
+            "forebay: expected proxy, init, check, lists, cache, lint, rules or --version, "
+            "found 'frobnicate'",
         ),
     ],
 )
@@ -37,3 +38,14 @@ def test_commands_are_dispatched(tmp_path, capsys):
     assert "easylist" in capsys.readouterr().out
     assert cli.main(["cache", "ls", "--home", str(tmp_path)]) == 1
     assert "expected a cache in" in capsys.readouterr().err
+    assert cli.main(["lint", "--home", str(tmp_path)]) == 0
+    assert ": 0 wrong, 0 warnings" in capsys.readouterr().err
+    assert cli.main(["rules", "schema"]) == 0
+    assert "Forebay rewrite rules" in capsys.readouterr().out
+
+
+def test_the_usage_names_every_command():
+    """So that none is forgotten in one of the two places."""
+    named = [line.split()[1] for line in cli.USAGE.removeprefix("usage:").splitlines()]
+
+    assert named == ["proxy", "init", "check", "lists", "cache", "lint", "rules", "--version"]
