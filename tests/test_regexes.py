@@ -291,6 +291,9 @@ def test_what_a_filter_takes_ends_soon_on_repetitive_urls(text, char, tail):
     ("pattern", "fits"),
     [
         ("v([0-9]+)", True),
+        ("[0-9]+", True),
+        ("[0-9]+?", True),
+        ("[0-9]*", False),
         ('"name":\\s*"[^"]*"', True),
         ("(?i)X-[0-9]+;", True),
         ("a[^a]*b", False),  # what ends the repeat may be in it, and is tried at each place

@@ -196,6 +196,8 @@ class _Bound:
         """
         items = _flat(items)
         first, may_be_empty = self._begins(items[:1])
+        if len(items) == 1 and not may_be_empty and _is_one_character(items[0]):
+            return self._limit_chars * _LAZY_SCAN  # whatever begins with it is found
         if not items or may_be_empty or _is_one_character(items[0]):
             return _TOO_MANY
         overlaps = 1

@@ -142,7 +142,7 @@ def _before(url: str, record: Mapping[str, Any], entries: list[dict[str, Any]]) 
     fields = _fields(record.get("http.request.header"))
     for change in reversed(_changes(entries, Phase.REQUEST)):
         if change.field == "url" and change.before is not None:
-            url = change.before
+            url = _with_end(change.before, url)
             # It names the host that the request was sent to.
             fields = tuple(pair for pair in fields if pair[0].lower() != b"host")
         elif change.field == "method" and change.before is not None:
@@ -153,6 +153,19 @@ def _before(url: str, record: Mapping[str, Any], entries: list[dict[str, Any]]) 
     if not values(fields, b"host"):
         fields = (*exchange.request, *fields)
     return replace(exchange, request=fields, hosts=_hosts(exchange, record))
+
+
+def _with_end(before: str, after: str) -> str:
+    """Return the URL *before*; where its end was cut off, as in what it became if that goes on so.
+
+    >>> _with_end("https://a.example/lo…", "https://b.example/long")
+    'https://a.example/long'
+    """
+    known = before.removesuffix("…")
+    at, after_at = (url.find("/", url.find("://") + 3) for url in (known, after))
+    if known == before or at < 0 or not after[after_at:].startswith(known[at:]):
+        return before
+    return known[:at] + after[after_at:]
 
 
 def _hosts(exchange: Exchange, record: Mapping[str, Any]) -> tuple[str, ...]:
