@@ -18,7 +18,8 @@ POLICY_MODULES = {
     "blocklist": "altsvc answer domains expiry expression facts index judge matcher options parse "
     "pattern policies policyfile request resource rule stubs verdict",
     "rewrite": "answer body bodyedits cookies csp edits exchange fields importer index jsonpointer "
-    "jsonschema lint match models parse patterns query replay rule run template trial",
+    "jsonschema lint match models parse partedits patterns query replay rule run template trial "
+    "urledit",
     "cache": "breaker cache_status checksum collapse combine completion conditional dates decision "
     "directives entry freshness headers invalidation key largebody parse ranges references rule selection shape "
     "staleness statuses storable structured targeted validation vary",

@@ -6,13 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forebay.rewrite.edits import FieldEdit, MethodEdit, QueryEdit, UrlEdit, Verb
+from forebay.rewrite.edits import FieldEdit, MethodEdit, Verb
 from forebay.rewrite.exchange import Exchange
 from forebay.rewrite.index import RuleIndex
 from forebay.rewrite.match import Matcher, Named
+from forebay.rewrite.partedits import QueryEdit
 from forebay.rewrite.patterns import Glob, Hosts, path_pattern
 from forebay.rewrite.rule import Phase, Rule
 from forebay.rewrite.run import run
+from forebay.rewrite.urledit import UrlEdit
 from rewrite.builders import NOW_S, UUID, exchange, fields, matcher, rule, template
 
 

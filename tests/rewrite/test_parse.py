@@ -25,23 +25,13 @@ from forebay.rewrite.bodyedits import (
     RegexReplace,
     WholeText,
 )
-from forebay.rewrite.edits import (
-    CookieEdit,
-    CspEdit,
-    FieldEdit,
-    FieldReplace,
-    MethodEdit,
-    QueryEdit,
-    Replacement,
-    SetCookieEdit,
-    StatusEdit,
-    UrlEdit,
-    Verb,
-)
+from forebay.rewrite.edits import FieldEdit, FieldReplace, MethodEdit, Replacement, StatusEdit, Verb
 from forebay.rewrite.match import ClientRanges, Matcher, Named
 from forebay.rewrite.parse import Surroundings, parse
+from forebay.rewrite.partedits import CookieEdit, CspEdit, QueryEdit, SetCookieEdit
 from forebay.rewrite.patterns import Glob, Hosts, path_pattern, statuses
 from forebay.rewrite.rule import Edits, Mode, Phase, Rule
+from forebay.rewrite.urledit import UrlEdit
 from forebay.yamltree import LIMIT_ERRORS
 from rewrite.builders import exchange, template, values
 

@@ -9,22 +9,14 @@ from hypothesis import strategies as st
 from forebay.rewrite.answer import Answer
 from forebay.rewrite.body import Task
 from forebay.rewrite.bodyedits import BodyEdits
-from forebay.rewrite.edits import (
-    CookieEdit,
-    Edit,
-    FieldEdit,
-    MethodEdit,
-    QueryEdit,
-    SetCookieEdit,
-    StatusEdit,
-    UrlEdit,
-    Verb,
-)
+from forebay.rewrite.edits import Edit, FieldEdit, MethodEdit, StatusEdit, Verb
 from forebay.rewrite.exchange import Fields
 from forebay.rewrite.match import Matcher, Named
+from forebay.rewrite.partedits import CookieEdit, QueryEdit, SetCookieEdit
 from forebay.rewrite.patterns import Glob, path_pattern
 from forebay.rewrite.rule import Edits, Mode, Phase
 from forebay.rewrite.run import Change, Result
+from forebay.rewrite.urledit import UrlEdit
 from rewrite.builders import exchange, fields, made_of, matcher, rule, template
 
 SAMPLE = fields("A: 1", "b: 2", "a: 3", "C: 4")

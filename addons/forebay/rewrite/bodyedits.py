@@ -11,9 +11,8 @@ from typing import Protocol
 
 from forebay.regexes import Regex
 from forebay.rewrite import jsonpointer
-from forebay.rewrite.edits import EditError
+from forebay.rewrite.edits import EditError, substituted
 from forebay.rewrite.jsonpointer import NoSuchPlaceError, Pointer
-from forebay.rewrite.match import groups_of
 from forebay.rewrite.template import Template, Values
 
 DEFAULT_LIMIT_BYTES = 1_000_000
@@ -91,20 +90,12 @@ class RegexReplace:
         Raises:
             EditError: when it is longer than the regex may see, or would be too long.
         """
-        if len(text) > self.regex.limit_chars:
-            raise EditError(f"more than the {self.regex.limit_chars:,} characters of its regex")
-        pieces: list[str] = []
-        at = made_chars = 0
-        while at <= len(text) and (found := self.regex.search(text, at)):
-            own = replace(values, groups=groups_of(found))
-            pieces += (text[at : found.start()], self.template.expand(own))
-            made_chars += len(pieces[-1])
-            _check_length(made_chars)
-            at = found.end()
-            if found.end() == found.start():
-                pieces.append(text[at : at + 1])
-                at += 1
-        return "".join([*pieces, text[at:]])
+        return substituted(
+            self.regex,
+            text,
+            lambda groups: self.template.expand(replace(values, groups=groups)),
+            _check_length,
+        )
 
 
 @dataclass(frozen=True, slots=True)

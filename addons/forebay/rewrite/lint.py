@@ -11,21 +11,13 @@ from dataclasses import dataclass, replace
 
 from forebay.regexes import Regex
 from forebay.rewrite.bodyedits import BodyEdits, HtmlInsert, JsonEdit, LiteralReplace, WholeText
-from forebay.rewrite.edits import (
-    CookieEdit,
-    CspEdit,
-    FieldEdit,
-    FieldReplace,
-    MethodEdit,
-    QueryEdit,
-    SetCookieEdit,
-    StatusEdit,
-    UrlEdit,
-)
+from forebay.rewrite.edits import FieldEdit, FieldReplace, MethodEdit, StatusEdit
 from forebay.rewrite.match import Matcher
+from forebay.rewrite.partedits import CookieEdit, CspEdit, QueryEdit, SetCookieEdit
 from forebay.rewrite.patterns import Glob, Hosts, Pattern
 from forebay.rewrite.rule import Mode, Phase, Rule
 from forebay.rewrite.template import Template
+from forebay.rewrite.urledit import UrlEdit
 
 # A dot that stands for any character although a name or a file was meant.
 _DOT = re.compile(r"(?<!\\)(?<!\[)\.(?![*+?{])")

@@ -15,9 +15,9 @@ from forebay.blocklist.policyfile import network
 from forebay.errors import RuleError
 from forebay.regexes import Regex
 from forebay.rewrite import answer, bodyedits, cookies, csp, jsonpointer, patterns
-from forebay.rewrite.edits import check_url
 from forebay.rewrite.fields import field_name, field_value, removed_name, seen_name
 from forebay.rewrite.patterns import Glob
+from forebay.rewrite.urledit import check_url
 from forebay.schema import OneOrMore, checked
 
 LONGEST_ID = 100

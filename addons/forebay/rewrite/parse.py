@@ -18,24 +18,21 @@ from forebay.regexes import CostlyRegexError, Regex
 from forebay.rewrite import answer, bodyedits, cookies, csp, jsonpointer, models, patterns
 from forebay.rewrite.bodyedits import BodyEdit, BodyEdits
 from forebay.rewrite.edits import (
-    CookieEdit,
-    CspEdit,
     Edit,
     FieldEdit,
     FieldReplace,
     MethodEdit,
-    QueryEdit,
     Replacement,
-    SetCookieEdit,
     StatusEdit,
-    UrlEdit,
     Verb,
 )
 from forebay.rewrite.fields import field_name, removed_name
 from forebay.rewrite.match import ClientRanges, Matcher, Named
+from forebay.rewrite.partedits import CookieEdit, CspEdit, QueryEdit, SetCookieEdit
 from forebay.rewrite.patterns import Glob
 from forebay.rewrite.rule import Edits, Mode, Rule
 from forebay.rewrite.template import Template
+from forebay.rewrite.urledit import UrlEdit
 from forebay.yamltree import LIMIT_ERRORS, Key
 
 type FlowFilter = Callable[[object], bool]

@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 from forebay.names import canonical
 from forebay.rewrite import body
 from forebay.rewrite.answer import Answer
-from forebay.rewrite.edits import EditError, expanded, split_url
+from forebay.rewrite.edits import EditError, expanded
 from forebay.rewrite.exchange import Exchange, Fields, bytes_of, text_of, values
 from forebay.rewrite.index import RuleIndex
 from forebay.rewrite.rule import Mode, Phase, Rule
 from forebay.rewrite.run import Applied, Result, run
 from forebay.rewrite.template import Groups, Values
+from forebay.rewrite.urledit import split_url
 
 NOW_S = 1_700_000_000.0
 """When trials take place."""
