@@ -355,3 +355,19 @@ def test_a_body_that_another_script_streams_was_not_seen(addon):
     bodies.finish_response(flow)
 
     assert collector.calls == ["abort"]
+
+
+@pytest.mark.parametrize("can_hold", [True, False])
+@pytest.mark.parametrize("fields", [length(5), CHUNKED, EVENTS])
+def test_a_body_that_another_takes_the_place_of_is_never_streamed(addon, can_hold, fields):
+    """Its head says already what the other one is."""
+    flow = exchange(response=fields)
+    if can_hold:
+        holding.PATCH.install()
+    try:
+        bodies.want_response(flow, KB, lambda: None, is_announced=False)
+        addon.responseheaders(flow)
+    finally:
+        holding.PATCH.uninstall()
+
+    assert not flow.response.stream

@@ -244,20 +244,21 @@ class Bodies:
             body.pass_on()
             return body
         audience_ = audience.present()
-        if not all(each.is_announced for each in body.wanted):
-            length = None
+        is_replaced = not all(each.is_announced for each in body.wanted)
+        if is_replaced:
+            length = None  # what the head says now is not about the body that comes
         whole_bytes = max((each.limit_bytes for each in body.wanted), default=0)
         if audience_ is audience.Audience.EDITOR or (length is not None and audience_):
             whole_bytes = max(whole_bytes, self._view_bytes)
         if length is not None:
             if length <= max(whole_bytes, BUFFER_BYTES):
                 return False
-        elif whole_bytes and not _is_event_stream(message):
+        elif is_replaced or (whole_bytes and not _is_event_stream(message)):
             if holding.available():
                 keeps = self._view_bytes if audience_ else None
                 holding.hold(message, whole_bytes, body, lambda: _pass_on(body, keeps))
                 return False
-            if audience_ is audience.Audience.EDITOR:
+            if is_replaced or audience_ is audience.Audience.EDITOR:
                 return False
         _pass_on(body, self._view_bytes if audience_ and length is None else None)
         return body
