@@ -14,6 +14,7 @@ from forebay.rewrite.jsonpointer import (
     NoSuchPlaceError,
     decode,
     encode,
+    merged,
     pointer,
     put,
     remove,
@@ -210,3 +211,28 @@ def test_what_is_put_somewhere_can_be_removed_again(document, where):
     assert '{"new":1}' in encode(made)
     if where and where[-1] != "-":
         assert '{"new":1}' not in encode(remove(made, where))
+
+
+@pytest.mark.parametrize(
+    ("document", "patch", "expected"),
+    [
+        # RFC 7396, appendix A
+        ({"a": "b"}, {"a": "c"}, {"a": "c"}),
+        ({"a": "b"}, {"b": "c"}, {"a": "b", "b": "c"}),
+        ({"a": "b"}, {"a": None}, {}),
+        ({"a": "b", "b": "c"}, {"a": None}, {"b": "c"}),
+        ({"a": ["b"]}, {"a": "c"}, {"a": "c"}),
+        ({"a": "c"}, {"a": ["b"]}, {"a": ["b"]}),
+        ({"a": {"b": "c"}}, {"a": {"b": "d", "c": None}}, {"a": {"b": "d"}}),
+        ({"a": [{"b": "c"}]}, {"a": [1]}, {"a": [1]}),
+        (["a", "b"], ["c", "d"], ["c", "d"]),
+        ({"a": "b"}, ["c"], ["c"]),
+        ({"a": "foo"}, None, None),
+        ({"a": "foo"}, "bar", "bar"),
+        ({"e": None}, {"a": 1}, {"e": None, "a": 1}),
+        ([1, 2], {"a": "b", "c": None}, {"a": "b"}),
+        ({}, {"a": {"bb": {"ccc": None}}}, {"a": {"bb": {}}}),
+    ],
+)
+def test_merge_patches(document, patch, expected):
+    assert merged(document, patch) == expected

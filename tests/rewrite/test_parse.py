@@ -575,3 +575,17 @@ def test_any_sections_give_rules_or_errors(data):
     except RuleErrors:
         return
     assert len(rules) == 1
+
+
+def test_a_merge_patch_is_json_as_written():
+    """Text in it is a value where it is one; nothing removes."""
+    (rule,) = parse(
+        "rules: [{response: {body: {json: {merge: {a: {b: 5, c: ~, d: '\"5\"'}, e: [x, true]}}}}}]",
+        Path("x.yaml"),
+    )
+
+    (edit,) = rule.response.body.edits
+    assert edit.patch == {"a": {"b": 5, "c": None, "d": "5"}, "e": ["x", True]}
+    text = '{"a": {"c": 1, "z": 1.10}}'
+    expected = '{"a":{"z":1.10,"b":5,"d":"5"},"e":["x",true]}'
+    assert edit.apply(text, values()) == expected

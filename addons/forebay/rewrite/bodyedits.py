@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from forebay.regexes import Regex
 from forebay.rewrite import jsonpointer
@@ -100,10 +100,11 @@ class RegexReplace:
 
 @dataclass(frozen=True, slots=True)
 class JsonEdit:
-    """Values of a JSON text, removed and then set."""
+    """Values of a JSON text, removed, set, and then merged with a patch (RFC 7396)."""
 
     removes: tuple[Pointer, ...] = ()
     sets: tuple[tuple[Pointer, Template], ...] = ()
+    patch: Any = None
 
     def apply(self, text: str, values: Values) -> str:
         """Return *text*, compact, with the values edited; it stays as it is when none is there.
@@ -129,6 +130,9 @@ class JsonEdit:
                 made += 1
             except NoSuchPlaceError:
                 continue
+        if self.patch is not None:
+            document = jsonpointer.merged(document, self.patch)
+            made += 1
         if not made:
             raise EditError("none of its places is there")
         try:

@@ -1,4 +1,6 @@
-"""Values inside JSON, by pointer (RFC 6901); numbers keep the digits they were sent with.
+"""Values inside JSON, by pointer (RFC 6901) or merge patch (RFC 7396).
+
+Numbers keep the digits they were sent with.
 
 Pure: no mitmproxy, no clock, no files.
 """
@@ -118,6 +120,39 @@ def remove(document: Any, where: Pointer) -> Any:
         case _:
             raise NoSuchPlaceError
     return document
+
+
+def merged(document: Any, patch: Any) -> Any:
+    """Return *document* as a merge patch leaves it (RFC 7396 §2).
+
+    >>> merged({"a": 1, "b": {"c": 2}}, {"a": None, "b": {"d": 3}})
+    {'b': {'c': 2, 'd': 3}}
+    """
+    if not isinstance(patch, dict):
+        return patch
+    found = dict(document) if isinstance(document, dict) else {}
+    for name, value in patch.items():
+        if value is None:
+            found.pop(name, None)
+        else:
+            found[name] = merged(found.get(name), value)
+    return found
+
+
+def patch_of(said: Any) -> Any:
+    """Return the merge patch that a rule file says: each text in it is a value as in ``value_of``.
+
+    >>> patch_of({"a": "5", "b": None, "c": ["x"]})
+    {'a': 5, 'b': None, 'c': ['x']}
+    """
+    match said:
+        case dict():
+            return {name: patch_of(value) for name, value in said.items()}
+        case list():
+            return [patch_of(value) for value in said]
+        case str():
+            return value_of(said)
+    return said
 
 
 def _parent(document: Any, where: Pointer) -> Any:

@@ -174,10 +174,11 @@ class CspSection(schema.Section):
 
 
 class JsonSection(schema.Section):
-    """``json``: values inside a JSON body, by pointer (RFC 6901)."""
+    """``json``: values inside a JSON body, by pointer (RFC 6901) and merge patch (RFC 7396)."""
 
     remove: OneOrMore[PointerText] | None = None
     set: dict[PointerText, str] = {}
+    merge: dict[str, Any] | None = None
 
 
 class HtmlSection(schema.Section):

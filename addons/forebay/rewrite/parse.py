@@ -312,12 +312,14 @@ class _Maker:
             if regex is not None:
                 template = self._template(replacement, *key, "regex", text, groups=_groups(text))
                 edits.append(bodyedits.RegexReplace(regex, template))
-        if section.json_ is not None and (section.json_.remove or section.json_.set):
-            removes = tuple(map(jsonpointer.pointer, section.json_.remove or ()))
-            sets = self._templates(section.json_.set, *key, "json", "set")
+        given = section.json_
+        if given is not None and (given.remove or given.set or given.merge):
+            sets = self._templates(given.set, *key, "json", "set")
             edits.append(
                 bodyedits.JsonEdit(
-                    removes, tuple((jsonpointer.pointer(where), value) for where, value in sets)
+                    tuple(map(jsonpointer.pointer, given.remove or ())),
+                    tuple((jsonpointer.pointer(where), value) for where, value in sets),
+                    jsonpointer.patch_of(given.merge) if given.merge else None,
                 )
             )
         if section.html is not None:
