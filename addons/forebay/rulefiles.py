@@ -10,9 +10,12 @@ from pathlib import Path
 from stat import S_ISDIR
 
 from forebay.errors import ForebayError, RuleError, RuleErrors
+from forebay.regularfile import open_regular
 from forebay.watch import Watcher
 
 logger = logging.getLogger(__name__)
+
+_LONGEST_COMMENT_BYTES = 16 * 1024
 
 type Stamp = tuple[tuple[object, ...] | None, ...]
 
@@ -125,6 +128,20 @@ class RuleFiles[S]:
 def files_of(path: Path) -> tuple[Path, ...]:
     """Return the YAML files of a folder, in the order of their names; of a file itself."""
     return tuple(sorted(path.glob("*.yaml"))) if path.is_dir() else (path,)
+
+
+def says_nothing(path: Path) -> bool:
+    """Return whether *path* is absent or has comments only, as for most users."""
+    try:
+        with open_regular(path) as file:
+            data = file.read(_LONGEST_COMMENT_BYTES + 1)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except (OSError, ValueError):
+        return False  # what hinders reading it is for the reader to say
+    return len(data) <= _LONGEST_COMMENT_BYTES and all(
+        not line.strip() or line.lstrip().startswith(b"#") for line in data.splitlines()
+    )
 
 
 def _stamp(path: Path) -> tuple[object, ...] | None:

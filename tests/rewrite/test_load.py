@@ -126,16 +126,19 @@ def test_the_stamp_tells_edits(folders, tmp_path):
 
 
 def test_what_ships_loads_and_leaves_real_traffic_alone():
-    """The sets are off, and the samples are about hosts that do not exist."""
+    """The sets are off, and are not even read before one is switched on."""
     found = load(sources(SHIPPED, SHIPPED / "none", []))
 
+    assert str(load(sources(SHIPPED, SHIPPED / "none", [], with_sets=False))) == "0 rules"
     assert {rule.group for rule in found.rules} == {
-        "",
         "cors-dev",
         "no-cache-dev",
         "privacy",
+        "samples",
         "security-headers",
     }
+    assert str(found) == "0 rules"
+    found = found.switched(frozenset({"samples"}), frozenset())
     assert str(found) == "3 rules"
     for host in ("example.net", "localhost", "127.0.0.1", "notexample.com", "com"):
         exchange = Exchange("GET", "http", host, 80, "/api/a.json", hosts=(host,))

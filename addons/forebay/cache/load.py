@@ -10,11 +10,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from forebay.cache.rule import Rule
-from forebay.regularfile import open_regular
-from forebay.rulefiles import Source, read_all
+from forebay.rulefiles import Source, read_all, says_nothing
 
 FILE = "cache.yaml"
-_LONGEST_COMMENT_BYTES = 16 * 1024
 
 
 def sources(shipped: Path, user: Path) -> tuple[Source, ...]:
@@ -38,24 +36,10 @@ def load(files: Iterable[Source]) -> tuple[Rule, ...]:
 
 
 def _read(source: Source) -> tuple[Rule, ...]:
-    if _says_nothing(source.path):
+    if says_nothing(source.path):
         return ()
     # Imported late: they import pydantic, and no other addon's start waits for it.
     from forebay import rulefile
     from forebay.cache.parse import parse
 
     return parse(rulefile.read(source.path), source.path)
-
-
-def _says_nothing(path: Path) -> bool:
-    """Return whether *path* is absent or has comments only, as for most users."""
-    try:
-        with open_regular(path) as file:
-            data = file.read(_LONGEST_COMMENT_BYTES + 1)
-    except (FileNotFoundError, NotADirectoryError):
-        return True
-    except (OSError, ValueError):
-        return False  # what hinders reading it is for the reader to say
-    return len(data) <= _LONGEST_COMMENT_BYTES and all(
-        not line.strip() or line.lstrip().startswith(b"#") for line in data.splitlines()
-    )

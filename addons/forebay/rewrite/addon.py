@@ -17,10 +17,9 @@ from forebay.rulefiles import RuleFiles, Source
 
 logger = logging.getLogger(__name__)
 
-SOURCE_OPTIONS = frozenset(
-    {"rewrite", "rewrite_files", "rewrite_env", "forebay_home", "forebay_rules"}
+OPTIONS = frozenset(
+    {"rewrite", "rewrite_files", "rewrite_env", "rewrite_groups", "forebay_home", "forebay_rules"}
 )
-OPTIONS = SOURCE_OPTIONS | {"rewrite_groups"}
 # What these answer is not a site's, and says itself what it is.
 OWN_ANSWERS = frozenset({"blocklist", "proxycore"})
 
@@ -69,11 +68,9 @@ class RewriteAddon:
         if not updated & OPTIONS:
             return
         try:
-            if updated & SOURCE_OPTIONS:
-                self._files.read(self._configured_sources(), running=self._running)
-            if "rewrite_groups" in updated:
+            self._files.read(self._configured_sources(), running=self._running)
+            if "rewrite_groups" in updated and ctx.options.rewrite:
                 _check_groups(self._editor.rules, ctx.options.rewrite_groups)
-                self._put(self._editor.rules)
         except ForebayError as error:
             settings.reject(error, running=self._running)
 
@@ -103,14 +100,17 @@ class RewriteAddon:
         kept = [each for each in ctx.options.rewrite_groups if each.removeprefix("-") != group]
         wanted = [*kept, group if on else f"-{group}"]
         try:
-            _check_groups(self._editor.rules, wanted)
+            _check_groups(self._load(self._configured_sources(with_sets=True)), wanted)
         except ForebayError as error:
             raise exceptions.CommandError(str(error)) from None
         ctx.options.rewrite_groups = wanted
 
     @command.command("forebay.rewrite.rules")  # type: ignore[untyped-decorator]
     def rules(self) -> Sequence[str]:
-        """List the rewrite rules: how often each has applied, whether it is on, and where it is."""
+        """List rewrite rules: how often each has applied, whether it is on, and where it is.
+
+        Without those of sets that ship, as long as no group is switched.
+        """
         active = set(self._editor.rules.active)
         counts = self._editor.counts
         return [
@@ -134,10 +134,15 @@ class RewriteAddon:
             return None
         return self._editor.whole(flow, Phase.REQUEST)
 
-    def _configured_sources(self) -> tuple[Source, ...]:
+    def _configured_sources(self, *, with_sets: bool = False) -> tuple[Source, ...]:
         if not ctx.options.rewrite:
             return ()
-        return sources(settings.shipped_rules(), settings.user_rules(), ctx.options.rewrite_files)
+        return sources(
+            settings.shipped_rules(),
+            settings.user_rules(),
+            ctx.options.rewrite_files,
+            with_sets=with_sets or bool(ctx.options.rewrite_groups),
+        )
 
 
 def _switches(groups: Iterable[str]) -> tuple[frozenset[str], frozenset[str]]:

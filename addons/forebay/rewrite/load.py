@@ -19,7 +19,7 @@ from forebay.paths import expanded
 from forebay.rewrite.index import RuleIndex
 from forebay.rewrite.match import Matcher
 from forebay.rewrite.rule import Phase, Rule
-from forebay.rulefiles import Source, files_of, read_all
+from forebay.rulefiles import Source, files_of, read_all, says_nothing
 
 if TYPE_CHECKING:
     from mitmproxy.flow import Flow
@@ -94,20 +94,24 @@ def as_far_as_requests_tell(matcher: Matcher) -> Matcher:
     )
 
 
-def sources(shipped: Path, user: Path, named: Iterable[str]) -> tuple[Source, ...]:
+def sources(
+    shipped: Path, user: Path, named: Iterable[str], *, with_sets: bool = True
+) -> tuple[Source, ...]:
     """Return the files and folders in the order of their rules, each once.
 
     Args:
         shipped: the folder of the rules that ship; its file must be there.
         user: the folder of the user's own rules; its file may be absent.
         named: more files, which must be there; ``~`` is the home folder.
+        with_sets: whether the sets that ship are read, all of which are off
+            until somebody switches them on: a start need not wait for them.
 
     Raises:
         ForebayError: when a name begins with an unknown user's home.
     """
     found = [
         Source(shipped / FILE, "forebay_rules"),
-        Source(shipped / FOLDER, "forebay_rules", may_be_absent=True),
+        *([Source(shipped / FOLDER, "forebay_rules", may_be_absent=True)] if with_sets else ()),
         Source(user / FILE, "forebay_home", may_be_absent=True),
         Source(user / FOLDER, "forebay_home", may_be_absent=True),
         *(Source(expanded("rewrite_files", name), "rewrite_files") for name in named),
@@ -141,6 +145,8 @@ def _read(source: Source, environment: Mapping[str, str]) -> tuple[Rule, ...]:
     rules: list[Rule] = []
     errors: list[RuleError] = []
     for path in files_of(source.path):
+        if path.exists() and says_nothing(path):
+            continue
         try:
             rules += read_file(path, environment)
         except RuleErrors as error:
