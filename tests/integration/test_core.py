@@ -514,3 +514,21 @@ def test_an_unknown_coding_passes_when_the_user_says_so(start_proxy, client_of, 
     assert len(secure.seen) == 2
     assert b"Transfer-Encoding: x-new\r\n" in got
     assert got.endswith(b"\r\n\r\nbody")
+
+
+@pytest.mark.parametrize(
+    "pieces", [[b"GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"], [b"G", b"E" * 200_000]]
+)
+def test_a_body_over_http2_is_no_second_request(start_proxy, client_of, authority, pieces):
+    """HTTP/2 needs no Content-Length; to an HTTP/1 origin the end is said all the same."""
+    proxy = start_proxy()
+    with Origin(tls=authority.context(protocols=("http/1.1",))) as origin:
+        client = client_of(proxy, http2=True)
+        answer = client.post(origin.url("/post", "localhost"), content=iter(pieces))
+        again = client.get(origin.url("/next", "localhost"))
+
+    assert (answer.http_version, answer.status_code, again.status_code) == ("HTTP/2", 200, 200)
+    assert [(seen.target, seen.body_bytes) for seen in origin.seen] == [
+        ("/post", sum(map(len, pieces))),
+        ("/next", 0),
+    ]

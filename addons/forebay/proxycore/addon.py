@@ -23,6 +23,7 @@ from forebay.proxycore import (
     again,
     bodies,
     codings,
+    framing,
     holding,
     hopbyhop,
     interim,
@@ -65,6 +66,7 @@ class Guard(NamedTuple):
 
 GUARDS = (
     Guard(upload.PATCH, upload.self_test, filter_rests_on_it=True),
+    Guard(framing.PATCH, framing.self_test, filter_rests_on_it=True),
     Guard(unaddressed.PATCH, unaddressed.self_test, filter_rests_on_it=False),
     Guard(serverfirst.PATCH, serverfirst.self_test, filter_rests_on_it=False),
     Guard(retry.PATCH, retry.self_test, filter_rests_on_it=False),
