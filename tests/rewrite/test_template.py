@@ -190,3 +190,33 @@ def test_a_constant_says_its_text_with_single_braces(text):
 def test_templates_are_equal_when_their_texts_are():
     assert template("{url}") == template("{url}")
     assert template("{url}") != template("{uuid}")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("plain {method} {url}", False),
+        ("{header.x-id} {response.header.server}", False),
+        ("{url.query.page}", False),
+        ("Bearer {env.TOKEN}", True),
+        ("{cookie.theme}", True),
+        ("{header.Authorization}", True),
+        ("{header.x-api-key}", True),
+        ("{response.header.set-cookie}", True),
+        ("{url.query.access_token}", True),
+        ("{{env.TOKEN}}", False),
+    ],
+)
+def test_what_says_a_secret_is_known(text, expected):
+    assert Template.of(text, {"TOKEN": "x"}).tells_secrets is expected
+
+
+def test_pieces_come_with_the_words_that_say_them():
+    made = Template.of("a{method}{{url}}{env.X}{url.host}", {"X": "x"})
+    pieces = list(made.pieces(values(exchange())))
+    assert pieces == [
+        (None, "a"),
+        ("method", "GET"),
+        (None, "{url}x"),
+        ("url.host", "www.example.com"),
+    ]

@@ -12,7 +12,8 @@ from forebay.errors import RuleError
 from forebay.rewrite.edits import (
     EditError,
 )
-from forebay.rewrite.urledit import UrlEdit, check_url, split_url
+from forebay.rewrite.template import Template, Values
+from forebay.rewrite.urledit import UrlEdit, check_url, location_of, split_url
 from rewrite.builders import edited, exchange, template, values
 
 
@@ -138,3 +139,82 @@ def test_a_url_that_could_never_be_one_is_a_mistake(text, fits):
     else:
         with pytest.raises(RuleError, match="expected a URL"):
             check_url(text)
+
+
+TO_ELSEWHERE = [
+    pytest.param("https://b.example{url.target}", "@evil.example/", id="user information"),
+    pytest.param("https://b.example{url.target}", ".evil.example/", id="more of a name"),
+    pytest.param("https://b.example{url.target}", ":81/", id="a port"),
+    pytest.param("https://b.example{url.target}", "x", id="a letter"),
+    pytest.param("{url.scheme}://b.example{url.path}", ".evil.example", id="behind a placeholder"),
+    pytest.param("https://{re.1}.b.example/", "evil.example/x", id="a slash in a label"),
+    pytest.param("https://{re.1}.b.example/", "evil.example?", id="a question mark in a label"),
+    pytest.param("https://{re.1}.b.example/", "evil.example#", id="a hash in a label"),
+    pytest.param(
+        "https://api-{re.1}.b.example/", "x.evil.example/", id="a name behind a beginning"
+    ),
+    pytest.param("https://b.example:{re.1}/", "80@evil.example", id="a name for a port"),
+    pytest.param("https://{re.1}/", "evil.example@b.example", id="user information in a name"),
+]
+
+
+def filled(sent: str) -> Values:
+    """Return values in which a client's *sent* is its target, path and first group."""
+    return Values(exchange(target=sent), 0.0, lambda: "", {"1": sent})
+
+
+class TestPlaceholdersInUrls:
+    @pytest.mark.parametrize(("url", "sent"), TO_ELSEWHERE)
+    def test_none_says_another_host_than_the_rule_means(self, url, sent):
+        for make in (lambda: UrlEdit(of(url)).apply(exchange(), filled(sent), of_response=False),
+                     lambda: location_of(of(url), filled(sent))):  # fmt: skip
+            with pytest.raises(EditError, match="would say another host"):
+                make()
+
+    @pytest.mark.parametrize(
+        ("url", "sent", "expected"),
+        [
+            pytest.param("https://b.example{url.target}", "/y?z", "https://b.example/y?z", id="a path"),
+            pytest.param("https://b.example{url.target}", "?z", "https://b.example/?z", id="a query"),
+            pytest.param("https://{re.1}.b.example/", "eu-1", "https://eu-1.b.example/", id="a label"),
+            pytest.param("https://b.example:{re.1}/", "8080", "https://b.example:8080/", id="a port"),
+            pytest.param("https://b.example/{re.1}", "//@evil.example", "https://b.example///@evil.example", id="anything in a path"),
+            pytest.param("https://{re.1}/x", "c.example", "https://c.example/x", id="a host the rule leaves open"),
+        ],
+    )  # fmt: skip
+    def test_what_fits_its_place_passes(self, url, sent, expected):
+        found = UrlEdit(of(url)).apply(exchange(), filled(sent), of_response=False)
+        assert found.url == expected
+
+    @given(st.text(st.sampled_from("a1.:@/?#[]\\\t-%"), max_size=12))
+    def test_no_target_leads_elsewhere(self, sent):
+        try:
+            found = UrlEdit(of("https://b.example{url.target}")).apply(
+                exchange(), filled(sent), of_response=False
+            )
+        except EditError:
+            return
+        assert (found.scheme, found.host, found.port) == ("https", "b.example", 443)
+
+
+class TestLocationOf:
+    @pytest.mark.parametrize("sent", ["/evil.example", "\\evil.example", "\t/evil.example"])
+    def test_a_path_never_becomes_a_host(self, sent):
+        try:
+            found = location_of(of("/{re.1}"), filled(sent))
+        except EditError:
+            return
+        assert re.match(r"/[^/\\]", found)
+
+    def test_a_path_on_the_same_host(self):
+        assert location_of(of("/new/{re.1}"), filled("a b")) == "/new/a%20b"
+
+    @pytest.mark.parametrize("sent", ["javascript:alert(1)", "//evil.example", "x"])
+    def test_all_of_a_url_must_be_one(self, sent):
+        with pytest.raises(EditError):
+            location_of(of("{re.1}"), filled(sent))
+
+
+def of(text: str) -> Template:
+    """Return the template *text*, in a rule whose path has a group."""
+    return Template.of(text, groups={"1": ""})

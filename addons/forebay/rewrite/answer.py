@@ -32,6 +32,7 @@ class Answer:
         below: the part of the path that stands for the folder; ends in ``/``.
         passes_missing: whether a request for a file that is not there goes on
             to the origin; else it is answered 404.
+        location: where a redirect leads.
     """
 
     status: int = 200
@@ -41,6 +42,7 @@ class Answer:
     folder: str = ""
     below: str = "/"
     passes_missing: bool = False
+    location: Template | None = None
 
     @property
     def is_file(self) -> bool:
@@ -108,7 +110,7 @@ def parts_below(path: str, below: str) -> tuple[str, ...] | None:
 
 def redirect(url: Template, status: int = 302) -> Answer:
     """Return the answer that sends a client to *url*."""
-    return Answer(status, ((b"Location", url), (b"Cache-Control", Template.of("no-store"))))
+    return Answer(status, ((b"Cache-Control", Template.of("no-store")),), location=url)
 
 
 def content_type_of(name: str, known: Mapping[str, str]) -> str:

@@ -21,8 +21,7 @@ from forebay.rewrite import body, localfile
 from forebay.rewrite.answer import BODILESS
 from forebay.rewrite.body import Task
 from forebay.rewrite.bodyedits import WholeText
-from forebay.rewrite.edits import EditError, expanded
-from forebay.rewrite.exchange import bytes_of
+from forebay.rewrite.edits import EditError
 from forebay.rewrite.flows import (
     entry_of,
     exchange_of,
@@ -35,6 +34,7 @@ from forebay.rewrite.load import RuleSet
 from forebay.rewrite.rule import Mode, Phase
 from forebay.rewrite.run import Applied, Result, changes_of, run
 from forebay.rewrite.template import Values
+from forebay.rewrite.urledit import answer_fields
 
 logger = logging.getLogger(__name__)
 
@@ -150,7 +150,7 @@ class Editor:
         assert result.answer is not None
         answer, groups = result.answer
         values = Values(result.exchange, self._clock(), self._new_id, groups)
-        fields = [(name, bytes_of(expanded(value, values))) for name, value in answer.fields]
+        fields = answer_fields(answer, values)
         content: bytes | None = b""
         kind = "text/plain; charset=utf-8"
         if found is not None:

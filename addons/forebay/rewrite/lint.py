@@ -170,6 +170,8 @@ def _templates(rule: Rule) -> Iterator[Template]:
     answer = rule.request.answer
     if answer is not None:
         yield from (value for _, value in answer.fields)
+        if answer.location is not None:
+            yield answer.location
         if answer.body is not None:
             yield answer.body
 

@@ -9,7 +9,7 @@ Pure: no mitmproxy, no clock, no files; time and chance come in with `Values`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import formatdate
@@ -18,6 +18,7 @@ from typing import Self
 from forebay.errors import RuleError
 from forebay.rewrite import cookies, query
 from forebay.rewrite.exchange import Exchange, first, text_of
+from forebay.secret import FIELDS, is_secret
 
 _WORD = re.compile(r"\{\{([A-Za-z][\w.-]*)\}\}|\{([A-Za-z][\w.-]*)\}", re.ASCII)
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII).fullmatch
@@ -92,12 +93,15 @@ KNOWN = (
 class Template:
     """A value, in which placeholders may stand; *text* is as it was written.
 
+    *words* are those of the placeholders among *parts*, in order.
+
     >>> Template.of('{"a": 1} {{url}}').constant
     '{"a": 1} {url}'
     """
 
     text: str
     parts: tuple[str | Placeholder, ...] = field(compare=False, repr=False)
+    words: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
     @classmethod
     def of(
@@ -115,6 +119,7 @@ class Template:
             RuleError: for the first placeholder that is unknown.
         """
         parts: list[str | Placeholder] = []
+        words: list[str] = []
         at = 0
         for found in _WORD.finditer(text):
             parts.append(text[at : found.start()])
@@ -123,9 +128,11 @@ class Template:
                 parts.append(f"{{{literal}}}")
             else:
                 parts.append(_placeholder(word, environment or {}, groups))
+                if not isinstance(parts[-1], str):
+                    words.append(word)
             at = found.end()
         parts.append(text[at:])
-        return cls(text, _joined(parts))
+        return cls(text, _joined(parts), tuple(words))
 
     @property
     def constant(self) -> str | None:
@@ -147,6 +154,20 @@ class Template:
         """Whether it says ``{re.…}``."""
         return any(found[2] and found[2].startswith("re.") for found in _WORD.finditer(self.text))
 
+    @property
+    def tells_secrets(self) -> bool:
+        """Whether it says what belongs in no log: the environment, cookies, credentials."""
+        return any(_is_secret(found[2]) for found in _WORD.finditer(self.text) if found[2])
+
+    def pieces(self, values: Values) -> Iterator[tuple[str | None, str]]:
+        """Yield what it says piece by piece, each placeholder's with its word, others with None."""
+        words = iter(self.words)
+        for part in self.parts:
+            if isinstance(part, str):
+                yield None, part
+            else:
+                yield next(words), part(values)
+
     def expand(self, values: Values) -> str:
         """Return it with what the placeholders stand for; what is absent is empty."""
         return "".join([part if isinstance(part, str) else part(values) for part in self.parts])
@@ -161,6 +182,17 @@ def _joined(parts: list[str | Placeholder]) -> tuple[str | Placeholder, ...]:
         elif part:
             joined.append(part)
     return tuple(joined)
+
+
+def _is_secret(word: str) -> bool:
+    kind, _, name = word.partition(".")
+    if kind == "response":
+        kind, _, name = name.partition(".")
+    if kind == "url" and name.startswith("query."):
+        return is_secret(name.removeprefix("query."))
+    return kind in ("env", "cookie") or (
+        kind == "header" and (name.lower() in FIELDS or is_secret(name))
+    )
 
 
 def _placeholder(

@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 from forebay.names import canonical
 from forebay.rewrite import body
 from forebay.rewrite.answer import Answer
-from forebay.rewrite.edits import EditError, expanded
+from forebay.rewrite.edits import EditError
 from forebay.rewrite.exchange import Exchange, Fields, bytes_of, text_of, values
 from forebay.rewrite.index import RuleIndex
 from forebay.rewrite.rule import Mode, Phase, Rule
 from forebay.rewrite.run import Applied, Result, run
 from forebay.rewrite.template import Groups, Values
-from forebay.rewrite.urledit import split_url
+from forebay.rewrite.urledit import answer_fields, split_url
 
 NOW_S = 1_700_000_000.0
 """When trials take place."""
@@ -135,7 +135,7 @@ def trial(
 
 def _answered(answer: Answer, groups: Groups, exchange: Exchange) -> Answered:
     filling = Values(exchange, NOW_S, lambda: ID, groups)
-    fields = tuple((name, bytes_of(expanded(value, filling))) for name, value in answer.fields)
+    fields = answer_fields(answer, filling)
     return answer.status, fields, "" if answer.body is None else answer.body.expand(filling)
 
 
