@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+import pytest
 from mitmproxy import io as mio
 from mitmproxy.test import tflow
 
@@ -43,3 +44,25 @@ def test_it_survives_saving():
     (read,) = mio.FlowReader(file).stream()
 
     assert read.metadata[outcome.KEY] == outcome.of(flow)
+
+
+ENTRY = {"phase": "request", "changes": [{"field": "X"}]}
+
+
+@pytest.mark.parametrize(
+    ("entries", "expected"),
+    [
+        ([ENTRY], True),
+        ([{**ENTRY, "changes": []}], False),
+        ([{**ENTRY, "mode": "shadow"}], False),
+        ([{**ENTRY, "phase": "response"}], False),
+        ([ENTRY, {**ENTRY, "answer": 204}], False),
+    ],
+)
+def test_a_later_attempt_knows_that_rules_have_edited_the_request(entries, expected):
+    """But not where a rule answered, for nothing was sent then."""
+    flow = tflow.tflow()
+    outcome.begin(flow)["rewrite"] = entries
+
+    for _ in range(2):
+        assert ("rewritten" in outcome.begin(flow)) is expected

@@ -16,6 +16,8 @@ Keys:
               policy, reason, exception.
 ``rewrite``   list of dict: id, file, line, phase, mode, changes, and where it is so why a
               rule failed or was skipped.
+``rewritten`` bool: in an earlier attempt rules have edited the request, which a replay
+              sends as they have left it.
 ``redirected`` bool: a rewrite rule has changed the URL or the method of the request.
 ``cache``     dict: result, reason, age_s, ttl_s, stored, unstored (why), added
               (the conditional fields of our own validation), rule (file and line
@@ -41,8 +43,17 @@ def begin(flow: mflow.Flow) -> Outcome:
     before = flow.metadata.get(KEY)
     attempt = before.get("attempt", 0) + 1 if isinstance(before, dict) else 1
     fresh: Outcome = {"attempt": attempt}
+    if isinstance(before, dict) and (before.get("rewritten") or _is_rewritten(before)):
+        fresh["rewritten"] = True
     flow.metadata[KEY] = fresh
     return fresh
+
+
+def _is_rewritten(before: Outcome) -> bool:
+    entries = [entry for entry in before.get("rewrite", ()) if entry["phase"] == "request"]
+    return any(entry["changes"] for entry in entries if "mode" not in entry) and not any(
+        "answer" in entry for entry in entries
+    )
 
 
 def of(flow: mflow.Flow) -> Outcome:

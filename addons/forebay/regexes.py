@@ -87,6 +87,7 @@ class Regex:
         *,
         ignore_case: bool = False,
         ascii_only: bool = False,
+        flags: int = 0,
         limit_steps: int = LIMIT_STEPS,
         least_chars: int = LIMIT_CHARS,
         most_chars: int = LIMIT_CHARS,
@@ -97,6 +98,7 @@ class Regex:
             text: as Python's `re` reads it.
             ignore_case: whether the case of letters does not count.
             ascii_only: whether classes such as ``\w`` are about ASCII only.
+            flags: more flags of Python's `re`, for the whole of it.
             limit_steps: about how many steps a search may take.
             least_chars: how many characters of a text must be searched at least;
                 one that takes long may see less than *most_chars*.
@@ -107,7 +109,7 @@ class Regex:
         """
         if len(text) > LIMIT_PATTERN:
             raise RuleError(f"expected a regex of at most {LIMIT_PATTERN} characters, found more")
-        flags = (re.IGNORECASE if ignore_case else 0) | (re.ASCII if ascii_only else 0)
+        flags |= (re.IGNORECASE if ignore_case else 0) | (re.ASCII if ascii_only else 0)
         try:
             with warnings.catch_warnings():
                 # What Python will read otherwise one day is refused today.

@@ -120,7 +120,7 @@ def parse[M: Section](text: str, path: Path, model: type[M]) -> Document[M]:
     tree = yamltree.parse(text, path)
     errors = list(tree.errors)
     try:
-        found = model.model_validate(tree.value or {}, context={})
+        found = model.model_validate({} if tree.value is None else tree.value, context={})
     except pydantic.ValidationError as error:
         errors += [
             RuleError(_message(detail), path, *tree.places[detail["loc"]])

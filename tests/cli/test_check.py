@@ -136,6 +136,22 @@ def test_bad_input_is_one_line(run, arguments, message):
     assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize("method", ["get", "G T", ""])
+def test_a_wrong_method_is_said(run, capsys, method):
+    with pytest.raises(SystemExit) as exit_:
+        run("https://a.example/", "--method", method)
+
+    assert exit_.value.code == 2
+    assert "--method: expected a method such as GET" in capsys.readouterr().err
+
+
+def test_a_wrong_group_is_said(run):
+    status, out, err = run("https://a.example/", "--rewrite-group", "no-such")
+
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith("forebay check: --rewrite-group: expected a group of rules (")
+
+
 def test_a_wrong_type_lists_the_right_ones(run, capsys):
     with pytest.raises(SystemExit) as stopped:
         run("https://a.example/", "--type", "banner")

@@ -272,3 +272,17 @@ def test_json_is_for_programs(run, write):
             "column": 0,
         },
     ]
+
+
+def test_a_folder_without_rules_is_bad_input(tmp_path, capsys):
+    """Or a typing error in CI would pass for a clean set of rules."""
+    assert lint.run(["--home", str(tmp_path), str(tmp_path)]) == 2
+    assert "expected a folder with *.yaml files, found none in" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["[]", "false", "0", "''"])
+def test_a_file_of_something_else_is_a_mistake(run, write, text):
+    status, out, _ = run(write(text))
+
+    assert status == 1
+    assert ":1:1: mistake: expected a mapping, found" in out[0]

@@ -127,6 +127,6 @@ def test_groups_and_variables_are_as_in_the_proxy(words, monkeypatch):
     rule = "{id: r, group: dev, request: {set: {A: '{env.FOREBAY_X}'}}}"
 
     given = ["--rewrite-env", "FOREBAY_X"]
-    assert words(rule, *given) == ["rewrite: r (F:1)", "  A: (absent) -> 7"]
+    assert words(rule, *given) == ["rewrite: r (F:1)", "  A: (absent) -> REDACTED"]
     assert words(rule, *given, "--rewrite-group", "dev")[0] == "rewrite: r (F:1)"
     assert words(rule, *given, "--rewrite-group=-dev") == []

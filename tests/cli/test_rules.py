@@ -144,7 +144,9 @@ class TestAgainst:
     def test_variables_can_be_named(self, run, write, monkeypatch):
         monkeypatch.setenv("FOREBAY_X", "1")
         file = write(SET.replace("X-A: 1", "X-A: '{env.FOREBAY_X}'"), "f.yaml")
-        log = write(record(**{"forebay.rewrite": [DONE]}), "log.jsonl")
+        change = DONE["changes"][0] | {"after": "REDACTED"}  # whatever it is
+        done = DONE | {"changes": [change]}
+        log = write(record(**{"forebay.rewrite": [done]}), "log.jsonl")
 
         assert run("test", "--against", log, "--file", file)[0] == 2
         assert run("test", "--against", log, "--file", file, "--env", "FOREBAY_X")[0] == 0
@@ -177,6 +179,7 @@ class TestAgainst:
                 "cannot read /no/such: No such file",
             ),
             (["--against", "/dev/null", "--file", "~nobody-at-all/x"], "--file: expected a path"),
+            (["--against", "/dev/null", "--group", "x"], "--group: expected a group of rules ("),
         ],
     )
     def test_bad_input_is_one_line(self, run, arguments, message):

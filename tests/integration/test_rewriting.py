@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import json
+import re
 import socket
 
 import pytest
 
 from origins import Origin, Reply, cacheable
+from proxies import ask_http2
 
 pytestmark = pytest.mark.integration
 
@@ -427,3 +430,92 @@ rules:
     assert origin.seen[0].header("injected") is None
     (record,) = proxy.records()
     assert all("control character" in entry["failed"] for entry in record["forebay.rewrite"])
+
+
+TO_CHOSEN = """
+rules:
+  - id: moved
+    match: {host: localhost, path: "*r/x"}
+    request: {url: "http://localhost:PORT{url.target}"}
+  - {id: label, match: {host: old.example, path: "regex:^/(.*)"}, request: {redirect: "/{re.1}"}}
+"""
+
+
+@pytest.mark.parametrize(
+    "target", ["@127.0.0.1:OTHER/r/x", ".example/r/x", ":OTHER/r/x", "r/x"], ids=ascii
+)
+def test_no_path_of_http2_chooses_the_host(start_proxy, authority, tmp_path, target):
+    """It need not begin with a slash there."""
+    with Origin() as meant, Origin() as other, Origin(tls=authority.context()) as first:
+        write(tmp_path, TO_CHOSEN.replace("PORT", str(meant.port)))
+        proxy = start_proxy()
+        (status,) = ask_http2(proxy, first.port, target.replace("OTHER", str(other.port)))
+    assert not other.seen and not first.seen and not meant.seen
+    assert status in (502, 400, None)
+
+
+def test_no_path_leads_a_redirect_elsewhere(start_proxy, client_of, tmp_path):
+    write(tmp_path, TO_CHOSEN)
+    client = client_of(start_proxy())
+
+    for path in ("/a/b", "//evil.example/", "/%5cevil.example/", "/\\evil.example"):
+        answer = client.get(f"http://old.example{path}", follow_redirects=False)
+        location = answer.headers.get("location", "")
+        assert answer.status_code in (302, 502)
+        assert not re.match(r"[/\\]{2}|/\t|http", location)
+
+
+def test_a_long_stored_body_is_edited_as_well(start_proxy, client_of, tmp_path):
+    """Within the limit of its rule; beyond, it is sent from its file as it is."""
+    rules = """
+rules:
+  - match: {path: /short}
+    response: {body: {replace: {needle: thread}, limit: 4m}}
+  - match: {path: /long}
+    response: {body: {replace: {needle: thread}, limit: 2m}}
+"""
+    page = b"needle " + b"hay" * 1_000_000
+    proxy = start_proxy()
+    kept = [("cache-control", "max-age=600"), ("content-type", "text/plain")]
+    with Origin(lambda seen: Reply(headers=kept, body=page)) as origin:
+        client = client_of(proxy)
+        for path in ("/short", "/long"):
+            assert client.get(origin.url(path)).content == page
+        write(tmp_path, rules)
+        proxy.wait_for(r"rewrite: \d+ rules? \(reloaded\)")
+        short, long = (client.get(origin.url(path)) for path in ("/short", "/long"))
+        assert len(origin.seen) == 2
+    assert short.content == page.replace(b"needle", b"thread")
+    assert long.content == page
+    entry = proxy.records()[-1]["forebay.rewrite"][0]
+    assert "2,000,000" in entry["skipped"]
+
+
+def test_a_head_tells_of_the_body_that_a_rule_would_make(start_proxy, client_of, tmp_path):
+    write(tmp_path, "rules: [{response: {body: {replace: {a: bb}}}}]")
+    fields = [("etag", '"1"'), ("content-type", "text/plain")]
+    proxy = start_proxy()
+    with Origin(lambda seen: Reply(headers=fields, body=b"aa")) as origin:
+        client = client_of(proxy)
+        answer = client.get(origin.url("/"))
+        head = client.head(origin.url("/"))
+    assert (answer.content, answer.headers["etag"]) == (b"bbbb", 'W/"1"')
+    assert head.headers["etag"] == 'W/"1"'
+    assert head.headers.get("content-length") in (None, "4")
+
+
+def test_no_secret_of_the_environment_is_on_record(start_proxy, client_of, tmp_path, monkeypatch):
+    monkeypatch.setenv("FOREBAY_TEST_SECRET", "s3cr3t/value")
+    write(
+        tmp_path,
+        "rules: [{request: {set: {X-Mine: 'a {env.FOREBAY_TEST_SECRET}'}, "
+        "query: {set: {q: '{env.FOREBAY_TEST_SECRET}'}}}}]",
+    )
+    proxy = start_proxy(rewrite_env="FOREBAY_TEST_SECRET", trafficlog_headers="true")
+    with Origin() as origin:
+        client_of(proxy).get(origin.url("/"))
+        (seen,) = origin.seen
+    assert seen.header("x-mine") == "a s3cr3t/value" and "s3cr3t" in seen.target
+    (record,) = proxy.records()
+    assert "s3cr3t" not in json.dumps(record)
+    assert record["http.request.header"]["x-mine"] == ["a REDACTED"]

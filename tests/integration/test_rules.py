@@ -12,14 +12,11 @@ import sys
 import threading
 from pathlib import Path
 
-import h2.config
-import h2.connection
-import h2.events
 import httpx
 import pytest
 
 from origins import Origin, Reply, ok
-from proxies import refused_start
+from proxies import ask_http2, refused_start
 
 pytestmark = pytest.mark.integration
 
@@ -117,43 +114,6 @@ def ask_http1(proxy, *targets):
             )
             found.append(int(client.recv(65536).split(b" ", 2)[1]))
     return found
-
-
-def ask_http2(proxy, port, *paths):
-    """Ask for paths as they are, inside a tunnel; return the statuses."""
-    trust = ssl.create_default_context(cafile=str(proxy.ca))
-    trust.set_alpn_protocols(["h2"])
-    with socket.create_connection(("127.0.0.1", proxy.port), timeout=20) as raw:
-        raw.sendall(f"CONNECT localhost:{port} HTTP/1.1\r\n\r\n".encode())
-        assert b" 200 " in raw.recv(1000)
-        with trust.wrap_socket(raw, server_hostname="localhost") as client:
-            assert client.selected_alpn_protocol() == "h2"
-            h2c = h2.connection.H2Connection(
-                h2.config.H2Configuration(validate_outbound_headers=False)
-            )
-            h2c.initiate_connection()
-            streams = []
-            for path in paths:
-                streams.append(h2c.get_next_available_stream_id())
-                head = [
-                    (":method", "GET"),
-                    (":scheme", "https"),
-                    (":authority", f"localhost:{port}"),
-                    (":path", path),
-                ]
-                h2c.send_headers(streams[-1], head, end_stream=True)
-            client.sendall(h2c.data_to_send())
-            found = {}
-            while len(found) < len(paths):
-                data = client.recv(65536)
-                assert data, found
-                for event in h2c.receive_data(data):
-                    if isinstance(event, h2.events.ResponseReceived):
-                        found[event.stream_id] = int(dict(event.headers)[b":status"])
-                    elif isinstance(event, h2.events.StreamReset):
-                        found[event.stream_id] = None
-                client.sendall(h2c.data_to_send())
-    return [found[stream] for stream in streams]
 
 
 SPELLINGS = {

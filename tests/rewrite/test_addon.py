@@ -137,8 +137,31 @@ class TestRequests:
         assert flow.request.headers.get_all("Cookie") == ["a=1", "a=1"]
         assert applied(flow) == [("request", "edit")]
 
+    def test_a_request_that_is_replayed_stays_as_it_was_sent(self, tmp_path):
+        flow = get()
+        with addon(tmp_path) as rewrite:
+            for _ in range(3):
+                rewrite.requestheaders(flow)
+                outcome.begin(flow)
+                flow.is_replay = "request"
+
+        assert flow.request.headers.get_all("Cookie") == ["a=1"]
+
 
 class TestResponses:
+    def test_one_that_takes_the_place_of_another_is_edited_as_well(self, tmp_path):
+        """As a stored one does when an origin's breaks off."""
+        flow = get()
+        with addon(tmp_path) as rewrite:
+            answer(flow, 404)
+            for _ in range(2):
+                rewrite.responses.responseheaders(flow)
+            answer(flow)
+            rewrite.responses.responseheaders(flow)
+
+        assert flow.response.headers["X-Forebay"] == "edited"
+        assert applied(flow) == [("response", "edit")]
+
     @pytest.mark.parametrize("answered_by", [None, "cache"])
     def test_a_response_that_matches_is_edited(self, tmp_path, answered_by):
         """One of the cache as well as one of the origin."""

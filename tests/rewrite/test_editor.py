@@ -125,13 +125,6 @@ class TestBodies:
         assert self.edited(made("rules: [{response: {body: {text: new}}}]"), flow) == b"new"
         assert flow.response.headers["content-length"] == "3"
 
-    def test_one_that_is_sent_from_a_file_is_left_alone(self, made):
-        flow = answered(get(), None)
-        outcome.of(flow)["answer"] = "cache"
-
-        assert self.edited(made(self.RULES), flow) is None
-        assert entry(flow)["skipped"] == "a long body, sent from a file"
-
     def test_one_that_another_script_streams_is_left_alone(self, made):
         flow = answered(get(), None)
 

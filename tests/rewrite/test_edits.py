@@ -244,3 +244,25 @@ def test_what_is_too_long_for_a_regex_fails_the_rule():
 
     with pytest.raises(EditError, match="more than the 2,048 characters of its regex"):
         edited(edit, exchange(request=((b"X", b"a" * 2049),)))
+
+
+@pytest.mark.parametrize("method", ["HEAD", "CONNECT"])
+def test_a_method_without_body_stays(method):
+    """Or the client would take for its next answer what it does not wait for."""
+    with pytest.raises(EditError, match=f"a {method} stays one"):
+        edited(MethodEdit("GET"), exchange(method=method))
+
+
+@pytest.mark.parametrize("status", [101, 204, 205, 206, 304])
+def test_a_status_without_a_whole_body_stays(status):
+    with pytest.raises(EditError, match=f"a {status} stays one"):
+        edited(StatusEdit(200), exchange(status=status), of_response=True)
+
+
+def test_the_values_of_a_field_are_not_searched_without_end():
+    edit = FieldReplace(b"A", (Replacement(Regex.of("x"), template("y")),))
+
+    few = edited(edit, exchange(request=((b"A", b"x" * 1000),) * 8))
+    assert {value for _, value in few.request} == {b"y" * 1000}
+    with pytest.raises(EditError, match="values of more than 8,192 characters"):
+        edited(edit, exchange(request=((b"A", b"x" * 1000),) * 9))

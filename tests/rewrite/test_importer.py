@@ -15,6 +15,7 @@ from mitmproxy.test import taddons
 
 from forebay.cli.rules import as_yaml
 from forebay.errors import RuleError
+from forebay.proxycore import filters
 from forebay.rewrite import load, localfile
 from forebay.rewrite.flows import flow_of
 from forebay.rewrite.importer import imported
@@ -24,7 +25,7 @@ from forebay.rewrite.trial import exchange_for, fields_of, trial
 
 
 def rules(found):
-    return parse(as_yaml(found), Path("f.yaml"), Surroundings({}, load.flow_filter))
+    return parse(as_yaml(found), Path("f.yaml"), Surroundings({}, filters.compiled))
 
 
 PORTS = ["80", "443"]
@@ -150,7 +151,7 @@ def test_what_the_caller_refuses_is_listed():
         ("~d x", {"request", "response"}),
         ("!~q", {"request", "response"}),
         ("~q | ~m POST", {"request", "response"}),
-        ("~b 'a ~q b'", {"request", "response"}),
+        ("~u 'a ~q b'", {"request", "response"}),
     ],
 )
 def test_a_filter_tells_which_messages_are_edited(flow_filter, phases):

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from forebay.blocklist.policies import Clients
 from forebay.blocklist.policyfile import network
-from forebay.rewrite import load, patterns
+from forebay.proxycore import filters
+from forebay.rewrite import patterns
 from forebay.rewrite.exchange import Exchange
 from forebay.rewrite.lint import covers, lint
 from forebay.rewrite.match import ClientRanges, Matcher, Named
@@ -19,7 +20,7 @@ from forebay.rewrite.patterns import Glob, Hosts
 
 
 def rules(text: str, name: str = "f.yaml"):
-    return parse(text, Path(name), Surroundings({}, load.flow_filter))
+    return parse(text, Path(name), Surroundings({}, filters.compiled))
 
 
 def found(*items: str) -> list[str]:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from forebay.blocklist.policies import Clients
 from forebay.blocklist.policyfile import network
+from forebay.regexes import Regex
 from forebay.rewrite.match import ClientRanges, Matcher, Named, groups_of, media_type_of
 from forebay.rewrite.patterns import (
     Glob,
@@ -256,3 +257,12 @@ class TestClients:
 )
 def test_media_types(head, expected):
     assert media_type_of(fields(*head)) == expected
+
+
+def test_of_many_values_a_regex_sees_the_first():
+    """No client makes it search megabytes; globs take linear time, and see all."""
+    filler = ["x" * 1000] * 9
+    regex, glob = (Named("a", (make("needle"),)) for make in (Regex.of, Glob.of))
+
+    assert regex.fits(["needle", *filler]) and glob.fits(["needle", *filler])
+    assert not regex.fits([*filler, "needle"]) and glob.fits([*filler, "needle"])

@@ -589,3 +589,9 @@ def test_a_merge_patch_is_json_as_written():
     text = '{"a": {"c": 1, "z": 1.10}}'
     expected = '{"a":{"z":1.10,"b":5,"d":"5"},"e":["x",true]}'
     assert edit.apply(text, values()) == expected
+
+
+@pytest.mark.parametrize("method", ["HEAD", "CONNECT"])
+def test_no_request_is_made_one_whose_answer_has_no_body(method):
+    with pytest.raises(RuleErrors, match="expected a method whose answer has a body"):
+        parse(f"rules: [{{request: {{method: {method}}}}}]", Path("f.yaml"))

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forebay.rewrite import load
+from forebay.proxycore import filters
 from forebay.rewrite.flows import entry_of, flow_of
 from forebay.rewrite.parse import Surroundings, parse
 from forebay.rewrite.replay import Difference, differences
@@ -23,7 +23,7 @@ BLOCKED = {"action": "block", "reason": "x"}
 
 def rules(*items: str):
     text = "rules:\n" + "".join(f" - {item}\n" for item in items)
-    return parse(text if items else "", Path("f.yaml"), Surroundings({}, load.flow_filter))
+    return parse(text if items else "", Path("f.yaml"), Surroundings({}, filters.compiled))
 
 
 def record_of(

@@ -6,20 +6,31 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from forebay.regexes import Regex
 from forebay.rewrite.answer import Answer
 from forebay.rewrite.body import Task
 from forebay.rewrite.bodyedits import BodyEdits
-from forebay.rewrite.edits import Edit, FieldEdit, MethodEdit, StatusEdit, Verb
+from forebay.rewrite.edits import (
+    Edit,
+    FieldEdit,
+    FieldReplace,
+    MethodEdit,
+    Replacement,
+    StatusEdit,
+    Verb,
+)
 from forebay.rewrite.exchange import Fields
 from forebay.rewrite.match import Matcher, Named
-from forebay.rewrite.partedits import CookieEdit, QueryEdit, SetCookieEdit
+from forebay.rewrite.partedits import CookieEdit, CspEdit, QueryEdit, SetCookieEdit
 from forebay.rewrite.patterns import Glob, path_pattern
 from forebay.rewrite.rule import Edits, Mode, Phase
-from forebay.rewrite.run import Change, Result
+from forebay.rewrite.run import NOWHERE, Change, Result
+from forebay.rewrite.template import Template
 from forebay.rewrite.urledit import UrlEdit
 from rewrite.builders import exchange, fields, made_of, matcher, rule, template
 
 SAMPLE = fields("A: 1", "b: 2", "a: 3", "C: 4")
+ENV = {"KEY": "s3cret"}
 BAD = FieldEdit(Verb.SET, b"X", template("{url.query.bad}"))
 WANTED = (Named("x", (Glob.of("1"),)),)
 BAD_URL = "https://www.example.com/?bad=%0d%0aEvil:1"
@@ -245,25 +256,39 @@ class TestAnswers:
 
 
 class TestFailure:
-    def test_a_rule_that_cannot_be_applied_is_skipped_alone(self):
-        failing = rule(put("half"), BAD, id="bad", stop=True)
+    def test_an_edit_that_cannot_be_made_is_left_out_alone(self):
+        """Or a client could ward off what the rule takes away."""
+        failing = rule(put("1", name=b"A"), BAD, put("2", name=b"B"), BAD, id="bad", stop=True)
 
-        result = made_of(
-            exchange(BAD_URL), rule(put("1", name=b"A"), id="one"), failing, rule(put("2"), id="two")
-        )  # fmt: skip
+        result = made_of(exchange(BAD_URL), failing, rule(put("3"), id="never"))
 
-        assert ids(result) == ["one", "bad", "two"]
-        assert result.applied[1].failed == r"a value with the control character '\r'"
-        assert result.applied[1].changes == ()
-        assert result.exchange.request == fields("A: 1", "X: 2")
+        assert ids(result) == ["bad"]
+        why = r"a value with the control character '\r'"
+        assert result.applied[0].failed == f"{why}; {why}"
+        assert [change.field for change in result.applied[0].changes] == ["A", "B"]
+        assert result.exchange.request == fields("A: 1", "B: 2")
 
-    def test_it_has_neither_answer_nor_task(self):
-        failing = rule(request=Edits((BAD,), BodyEdits(()), Answer()))
+    def test_its_answer_and_its_tasks_stay(self):
+        edits, answer = BodyEdits(()), Answer()
+        failing = rule(request=Edits((BAD,), edits, answer))
 
         result = made_of(exchange(BAD_URL), failing)
 
-        assert result.answer is None and result.tasks == ()
-        assert result.applied[0].answer is None
+        assert result.answer == (answer, {})
+        assert [task.edits for task in result.tasks] == [edits]
+
+    def test_a_request_that_cannot_be_sent_elsewhere_is_sent_nowhere(self):
+        moving = rule(UrlEdit(template("https://b.example/{url.query.bad}")), id="moves")
+
+        result = made_of(exchange(BAD_URL), moving, rule(put("3"), id="never"))
+
+        assert result.answer == (NOWHERE, {})
+        assert ids(result) == ["moves"] and result.applied[0].failed
+
+    def test_in_shadow_mode_it_goes_on(self):
+        moving = rule(UrlEdit(template("https://b.example/{url.query.bad}")), mode=Mode.SHADOW)
+
+        assert made_of(exchange(BAD_URL), moving).answer is None
 
     @pytest.mark.parametrize(
         "edit",
@@ -401,3 +426,59 @@ def test_no_value_of_a_cookie_is_told(value):
 
     for change in changes(found, *(FieldEdit(Verb.REMOVE, name) for name, _ in found)):
         assert "s3cret" not in str(change)
+
+
+class TestMadeOfSecrets:
+    """What is told of changes goes to the log."""
+
+    @pytest.mark.parametrize(
+        "edit",
+        [
+            FieldEdit(Verb.SET, b"X", Template.of("{env.KEY}", ENV)),
+            put("Bearer {cookie.sid}"),
+            put("{header.authorization}", Verb.APPEND),
+            put("{url.query.access_token}"),
+            FieldReplace(b"X", (Replacement(Regex.of("old"), Template.of("{env.KEY}", ENV)),)),
+            UrlEdit(template("https://b.example/{cookie.sid}")),
+            QueryEdit(sets=(("x", template("{cookie.sid}")),)),
+            QueryEdit(replaces=(("q", (Replacement(Regex.of("old"), Template.of("{env.KEY}", ENV)),)),)),
+            CspEdit(sets=(("script-src", Template.of("{env.KEY}", ENV)),)),
+        ],
+    )  # fmt: skip
+    @pytest.mark.parametrize("phase", Phase)
+    def test_what_is_made_of_secrets_is_masked(self, edit, phase):
+        seen = exchange(
+            "https://a.example/?access_token=s3cret&q=old",
+            request=fields("Cookie: sid=s3cret", "Authorization: s3cret", "X: old"),
+            status=200,
+            response=fields("X: old"),
+        )
+
+        result = made_of(seen, rule(edit, phase=phase), phase=phase)
+
+        if result.exchange != seen:
+            (change,) = result.applied[0].changes
+            assert "s3cret" in str(result.exchange)
+            assert "s3cret" not in str(change)
+
+    @pytest.mark.parametrize(
+        ("edit", "expected"),
+        [
+            (put("https://a.example/?token=s3cret"), "https://a.example/?token=REDACTED"),
+            (put("Basic dTpw"), "Basic REDACTED"),
+            (put("x" * 300), "x" * 200 + "…"),
+            (put(f"{'x' * 190} access_token=s3cret"), f"{'x' * 190} access_to…"),
+        ],
+    )
+    def test_so_is_what_looks_like_one(self, edit, expected):
+        (change,) = changes((), edit)
+
+        assert change.after == expected
+
+    def test_urls_come_without_theirs(self):
+        seen = exchange("http://a.example/?token=t")
+        (applied,) = made_of(seen, rule(UrlEdit(template("http://b.example{url.target}")))).applied
+
+        (change,) = applied.changes
+        assert change.before == "http://a.example/?token=REDACTED"
+        assert change.after == "http://b.example/?token=REDACTED"

@@ -56,6 +56,8 @@ class TestUrlEdit:
             pytest.param("javascript:alert(1)", "no http or https URL", id="javascript"),
             pytest.param("javascript://b.example/%0aalert(1)", "no http or https URL", id="javascript with a host"),
             pytest.param("file:///etc/passwd", "no http or https URL", id="file"),
+            pytest.param("https://" + "a" * 64 + ".example/", "could be connected to", id="a label too long"),
+            pytest.param("https://" + "a.b" * 100 + "/", "could be connected to", id="a name too long"),
             pytest.param("https://b.example:0/", "could be connected to", id="port 0"),
             pytest.param("https://b.example:99999/", "cannot be read: Port out of range", id="port 99999"),
             pytest.param("https://b.example:x/", "cannot be read", id="a word for a port"),

@@ -201,3 +201,33 @@ def test_long_input_takes_linear_time():
         redact.text(text)
         redact.text("@" + text + "@")
         redact.target("/?" + text[:8192])
+
+
+class TestNeedles:
+    @pytest.mark.parametrize(
+        "value",
+        [
+            "",
+            "true",
+            "local",
+            "localhost:80",
+            "api.example",
+            "api.example:8080",
+            "https://a.example/x",
+        ],
+    )
+    def test_what_is_short_or_a_place_stays(self, value):
+        assert redact.needles([value]) == ()
+
+    @pytest.mark.parametrize(
+        "value",
+        ["s3cret", "eyJhbGci.eyJzdWIi.Sfl", "https://u:p@a.example", "https://a.example?k=v"],
+    )
+    def test_anything_else_is_masked_wherever_it_stands(self, value):
+        said = {
+            value: ["x" + value, {"url": f"https://b.example/{quote(value, safe='')}"}, 1, None]
+        }
+
+        found = redact.without(said, redact.needles([value]))
+
+        assert found == {value: ["xREDACTED", {"url": "https://b.example/REDACTED"}, 1, None]}

@@ -20,8 +20,9 @@ from forebay.blocklist.verdict import Verdict, visible
 from forebay.cache.inventory import NoCacheError
 from forebay.cli import rewritten, stored
 from forebay.cli.places import add_places, home_folder, rules_folder
-from forebay.errors import ForebayError
+from forebay.errors import ForebayError, RuleError
 from forebay.paths import expanded
+from forebay.rewrite.patterns import method
 
 ALLOWED, BLOCKED, BAD_INPUT = 0, 1, 2
 
@@ -50,7 +51,11 @@ def run(arguments: list[str]) -> int:
     verdict = judge([request], lists.matcher, active, policy)
     matches = lists.matcher.explain(request, active)
     cached = _cached(given)
-    edits = None if verdict.blocked else rewritten.of_request(given)
+    try:
+        edits = None if verdict.blocked else rewritten.of_request(given)
+    except ForebayError as error:
+        print(f"forebay check: {error}", file=sys.stderr)
+        return BAD_INPUT
     if given.json:
         found = {
             **_as_json(request, verdict, policy, matches),
@@ -69,6 +74,13 @@ def run(arguments: list[str]) -> int:
     return BLOCKED if verdict.blocked else ALLOWED
 
 
+def _method(text: str) -> str:
+    try:
+        return method(text)
+    except RuleError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="forebay check",
@@ -81,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--source", metavar="URL", help="the page that asks")
     parser.add_argument("--client", metavar="ADDRESS", help="the client, for policies")
     parser.add_argument("--user", metavar="NAME", help="the proxy user, for policies")
-    parser.add_argument("--method", default="GET")
+    parser.add_argument("--method", default="GET", type=_method)
     parser.add_argument("--list", action="append", default=[], metavar="FILE",
                         help="a further list, as the option blocklist_files")  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print JSON")

@@ -98,6 +98,9 @@ def _parser() -> argparse.ArgumentParser:
 def _paths(given: argparse.Namespace) -> list[Path]:
     if given.file:
         named = [expanded("file", name) for name in given.file]
+        for name in named:
+            if not files_of(name):
+                raise ForebayError(f"expected a folder with *.yaml files, found none in {name}")
         return [path for name in named for path in files_of(name)]
     found = load.sources(rules_folder(given), home_folder(given) / "rules", ())
     places = [each.path for each in found if not each.may_be_absent or each.path.exists()]

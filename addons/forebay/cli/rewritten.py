@@ -30,6 +30,9 @@ def of_request(given: argparse.Namespace) -> dict[str, Any] | None:
     """Return what rules would do to the request; None for what is no HTTP request.
 
     Of rules for responses it is only said which may apply, as nobody knows the response.
+
+    Raises:
+        ForebayError: when a group is switched that is none.
     """
     try:
         exchange = exchange_for(
@@ -45,9 +48,8 @@ def of_request(given: argparse.Namespace) -> dict[str, Any] | None:
         for line in str(error).splitlines():
             print(f"forebay check: rewrite: {visible(line, 500)}", file=sys.stderr)
         return None
-    on = frozenset(name for name in given.rewrite_group if not name.startswith("-"))
-    off = frozenset(name[1:] for name in given.rewrite_group if name.startswith("-"))
-    active = rules.switched(on, off).active
+    rules.check(given.rewrite_group, "--rewrite-group")
+    active = rules.switched(given.rewrite_group).active
     exchange = replace(exchange, flow=flow_of(exchange, None))
     found = trial(active, exchange)
     relaxed = RuleIndex(

@@ -15,6 +15,7 @@ from forebay.blocklist.verdict import visible
 from forebay.cli.places import add_places, home_folder, rules_folder
 from forebay.errors import ForebayError, RuleErrors
 from forebay.paths import expanded
+from forebay.proxycore import filters
 from forebay.rewrite import load, replay
 from forebay.rewrite.flows import flow_of
 from forebay.rewrite.importer import Imported, imported
@@ -94,6 +95,8 @@ def _test(given: argparse.Namespace) -> int:
                 if found:
                     different += 1
                     _print(record, number, found, as_json=given.json)
+    except BrokenPipeError:  # of what reads our output
+        raise
     except OSError as error:
         raise ForebayError(f"--against: cannot read {path}: {error.strerror}") from None
     if not records:
@@ -110,9 +113,9 @@ def _rules(given: argparse.Namespace) -> tuple[Rule, ...]:
     else:
         places = load.sources(rules_folder(given), home_folder(given) / "rules", ())
         found = list(load.loader(environment)(places).rules)
-    on = frozenset(name for name in given.group if not name.startswith("-"))
-    off = frozenset(name[1:] for name in given.group if name.startswith("-"))
-    return load.RuleSet(tuple(found), on, off).active
+    rules = load.RuleSet(tuple(found))
+    rules.check(given.group, "--group")
+    return rules.switched(given.group).active
 
 
 def _print(
@@ -163,7 +166,7 @@ def _check(section: dict[str, Any]) -> None:
 
     try:
         text = as_yaml(Imported([section]))
-        parse.parse(text, Path(load.FILE), parse.Surroundings({}, load.flow_filter))
+        parse.parse(text, Path(load.FILE), parse.Surroundings({}, filters.compiled))
     except RuleErrors as error:
         raise error.errors[0] from None
     answer = section.get("request", {}).get("answer", {})

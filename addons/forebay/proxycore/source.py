@@ -124,6 +124,34 @@ def discard(flow: http.HTTPFlow) -> None:
         source.close()
 
 
+def size_bytes(flow: http.HTTPFlow) -> int | None:
+    """Return the length of what is attached to *flow*; None when nothing is."""
+    found = _sources.get(flow)
+    return None if found is None or flow.response is not found.response else found.size_bytes
+
+
+async def take(flow: http.HTTPFlow) -> bool:
+    """Make what is attached to *flow* the content of its response, and close it.
+
+    Returns whether it could: not where the origin's response stays in place.
+
+    Raises:
+        Exception: what reading raises; then it is still attached.
+    """
+    found = _sources.get(flow)
+    if found is None or found.over_wire or flow.response is not found.response:
+        return False
+    body = bytearray()
+    while len(body) < found.size_bytes:
+        piece = await found.read(len(body), min(PIECE_BYTES, found.size_bytes - len(body)))
+        if not piece:
+            raise OSError(f"expected {found.size_bytes} bytes, found {len(body)}")
+        body += piece
+    found.response.raw_content = bytes(body)
+    discard(flow)
+    return True
+
+
 def in_thread(read: Callable[[int, int], bytes], size_bytes: int) -> Read:
     """Return *read*, which may block, as one that runs in a thread, a block ahead of what is sent.
 

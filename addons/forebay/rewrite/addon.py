@@ -70,7 +70,7 @@ class RewriteAddon:
         try:
             self._files.read(self._configured_sources(), running=self._running)
             if "rewrite_groups" in updated and ctx.options.rewrite:
-                _check_groups(self._editor.rules, ctx.options.rewrite_groups)
+                self._editor.rules.check(ctx.options.rewrite_groups, "rewrite_groups")
         except ForebayError as error:
             settings.reject(error, running=self._running)
 
@@ -78,7 +78,7 @@ class RewriteAddon:
         return loader(environment_of(ctx.options.rewrite_env))(files)
 
     def _put(self, rules: RuleSet) -> None:
-        self._editor.rules = rules.switched(*_switches(ctx.options.rewrite_groups))
+        self._editor.rules = rules.switched(ctx.options.rewrite_groups)
 
     def running(self) -> None:
         """Begin to watch the files."""
@@ -100,7 +100,7 @@ class RewriteAddon:
         kept = [each for each in ctx.options.rewrite_groups if each.removeprefix("-") != group]
         wanted = [*kept, group if on else f"-{group}"]
         try:
-            _check_groups(self._load(self._configured_sources(with_sets=True)), wanted)
+            self._load(self._configured_sources(with_sets=True)).check(wanted, "rewrite_groups")
         except ForebayError as error:
             raise exceptions.CommandError(str(error)) from None
         ctx.options.rewrite_groups = wanted
@@ -145,26 +145,6 @@ class RewriteAddon:
         )
 
 
-def _switches(groups: Iterable[str]) -> tuple[frozenset[str], frozenset[str]]:
-    """Return the groups that are switched on, and those that are switched off."""
-    off = frozenset(name[1:] for name in groups if name.startswith("-"))
-    return frozenset(name for name in groups if not name.startswith("-")), off
-
-
-def _check_groups(rules: RuleSet, groups: Iterable[str]) -> None:
-    """Make sure that there are such groups.
-
-    Raises:
-        ForebayError: for the first that there is not.
-    """
-    for name in groups:
-        if name.removeprefix("-") not in rules.groups:
-            known = ", ".join(sorted(rules.groups)) or "there is none"
-            raise ForebayError(
-                f"rewrite_groups: expected a group of rules ({known}), found {name!r:.70}"
-            )
-
-
 class RewriteResponsesAddon:
     """Edit what the client will see: answers of origins, of the cache and of rules."""
 
@@ -173,15 +153,15 @@ class RewriteResponsesAddon:
     def __init__(self, editor: Editor) -> None:
         self._editor = editor
 
-    def responseheaders(self, flow: http.HTTPFlow) -> None:
+    def responseheaders(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Edit the head, before it may leave ahead of a streamed body."""
         if not len(self._editor.rules.response) or flow.response is None or flow.error:
-            return
+            return None
         if not flow.live:
-            return  # loaded from a file: a record, not traffic
+            return None  # loaded from a file: a record, not traffic
         if outcome.answered_by(flow) in OWN_ANSWERS:
-            return
-        self._editor.response(flow)
+            return None
+        return self._editor.response(flow)
 
     def response(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Edit the body, once it is whole."""

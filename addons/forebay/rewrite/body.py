@@ -89,9 +89,9 @@ def edit(
         data = contentcoding.decoded(raw, coding, limit_bytes)
     except CodingError as error:
         return Edited(skipped(tasks, str(error)))
-    charset = _charset(fields, data)
+    charset = charset_of(fields, data)
     try:
-        text = data.decode(charset, _errors(charset))
+        text = data.decode(charset, errors_of(charset))
     except UnicodeError:
         if not all(isinstance(e, WholeText) for task in tasks for e in task.edits.edits):
             return Edited(skipped(tasks, f"bytes that are no {charset}"))
@@ -139,7 +139,7 @@ def _edited(
     if text and text == before:
         return text, now, left  # not encoded anew: in UTF-16 and others that makes other bytes
     try:
-        errors = _errors(charset, to_html=media_type_of(fields) in _HTML)
+        errors = errors_of(charset, to_html=media_type_of(fields) in _HTML)
         return text, text.encode(charset, errors), left
     except UnicodeEncodeError as error:
         if charset == "utf-8":
@@ -147,8 +147,8 @@ def _edited(
         return f"the character {error.object[error.start]!r}, which {charset} has not"
 
 
-def fields_of(fields: Fields, size_bytes: int) -> Fields:
-    """Return *fields* for a body that was edited, of *size_bytes*.
+def fields_of(fields: Fields, size_bytes: int | None) -> Fields:
+    """Return *fields* for a body that was edited, of *size_bytes*; None where nobody knows.
 
     An entity tag becomes weak: it is the origin's, and of other bytes.
     """
@@ -158,13 +158,14 @@ def fields_of(fields: Fields, size_bytes: int) -> Fields:
         if key == b"etag":
             kept.append((name, value if value.startswith(b"W/") else b"W/" + value))
         elif key == b"content-length":
-            kept.append((name, b"%d" % size_bytes))
+            if size_bytes is not None:
+                kept.append((name, b"%d" % size_bytes))
         elif key not in _VOID:
             kept.append((name, value))
     return tuple(kept)
 
 
-def _charset(fields: Fields, data: bytes) -> str:
+def charset_of(fields: Fields, data: bytes) -> str:
     """Return the charset of a body; UTF-8 where none is named that is known."""
     said = _CHARSET.search(text_of(first(fields, b"content-type") or b""))
     name = said[1] if said else None
@@ -180,7 +181,7 @@ def _charset(fields: Fields, data: bytes) -> str:
     return found.name if is_charset else "utf-8"
 
 
-def _errors(charset: str, *, to_html: bool = False) -> str:
+def errors_of(charset: str, *, to_html: bool = False) -> str:
     """Return what is done about bytes, or characters, that *charset* has not."""
     if charset == "utf-8":
         return "surrogateescape"  # bytes that are none come out as they were

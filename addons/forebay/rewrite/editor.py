@@ -75,6 +75,7 @@ class Editor:
         self._pending: weakref.WeakKeyDictionary[mhttp.Message, _Pending] = (
             weakref.WeakKeyDictionary()
         )
+        self._seen: weakref.WeakSet[mhttp.Response] = weakref.WeakSet()
         self._warned: set[str] = set()
 
     def request(self, flow: mhttp.HTTPFlow) -> Awaitable[None] | None:
@@ -96,31 +97,47 @@ class Editor:
             self._failed("request", error)
         return None
 
-    def response(self, flow: mhttp.HTTPFlow) -> None:
-        """Apply the rules for responses to the head."""
+    def response(self, flow: mhttp.HTTPFlow) -> Awaitable[None] | None:
+        """Apply the rules for responses to the head; for a stored body, what is to be awaited."""
         assert flow.response is not None
         try:
             result = self._run(flow, Phase.RESPONSE)
             if result is None:
-                return
+                return None
             entries = self._record(flow, result, Phase.RESPONSE)
             put_response(flow.response, result.exchange)
             if result.tasks:
-                self._expect_response(flow, result.tasks, entries)
+                return self._expect_response(flow, result.tasks, entries)
         except Exception as error:
             self._failed("response", error)
+        return None
 
     def _run(self, flow: mhttp.HTTPFlow, phase: Phase) -> Result | None:
         """Return what the rules make of a message; None when they make nothing of it."""
-        record = outcome.of(flow)
-        if any(entry["phase"] == phase for entry in record.get("rewrite", ())):
-            return None  # a head that comes twice in one attempt
+        if self._is_done(flow, phase):
+            return None
         rules = self.rules.request if phase is Phase.REQUEST else self.rules.response
         exchange = exchange_of(flow, phase)
         result = run(rules, phase, exchange, now_s=self._clock(), new_id=self._new_id)
         if result.applied:
             return result
         return result if phase is Phase.REQUEST and len(self.rules.bodies) else None
+
+    def _is_done(self, flow: mhttp.HTTPFlow, phase: Phase) -> bool:
+        """Return whether the message is as rules have left it; forget those of one it replaces."""
+        record = outcome.of(flow)
+        entries = record.get("rewrite", [])
+        if phase is Phase.REQUEST:
+            if flow.is_replay == "request" and record.get("rewritten"):
+                return True
+            return any(entry["phase"] == phase for entry in entries)  # a head that comes twice
+        assert flow.response is not None
+        if flow.response in self._seen:
+            return True
+        self._seen.add(flow.response)
+        if any(entry["phase"] == phase for entry in entries):
+            record["rewrite"] = [entry for entry in entries if entry["phase"] != phase]
+        return False
 
     def _record(self, flow: mhttp.HTTPFlow, result: Result, phase: Phase) -> list[Outcome]:
         entries = [entry_of(one, phase) for one in result.applied]
@@ -232,20 +249,38 @@ class Editor:
 
     def _expect_response(
         self, flow: mhttp.HTTPFlow, tasks: tuple[Task, ...], entries: list[Outcome]
-    ) -> None:
+    ) -> Awaitable[None] | None:
         response = flow.response
         assert response is not None
         waiting = _Pending(tasks, entries)
+        stored_bytes = source.size_bytes(flow)
         if flow.request.method == "HEAD" or response.status_code in BODILESS:
-            return
-        if response.status_code == 206:
+            if any(task.rule.mode is Mode.ACT for task in tasks):
+                response.headers.fields = body.fields_of(response.headers.fields, None)
+        elif response.status_code == 206:
             waiting.skip("a part of a body (206)")
-        elif response.raw_content is None and outcome.answered_by(flow):
-            waiting.skip("a long body, sent from a file")
+        elif stored_bytes is not None:
+            limit_bytes = _limit_bytes(tasks)
+            if stored_bytes > limit_bytes:
+                waiting.skip(_too_long(limit_bytes))
+            else:
+                return self._from_source(flow, response, waiting)
         elif response.raw_content is not None:
             self._pending[response] = waiting
         else:
             self._expect(flow, response, tasks, entries, bodies.want_response)
+        return None
+
+    async def _from_source(
+        self, flow: mhttp.HTTPFlow, response: mhttp.Response, waiting: _Pending
+    ) -> None:
+        try:
+            if await source.take(flow):
+                self._pending[response] = waiting
+            else:
+                waiting.skip("a long body that is validated, sent as it is stored")
+        except Exception as error:
+            waiting.skip(f"cannot be read: {error}")
 
     def _expect(
         self,
@@ -256,9 +291,8 @@ class Editor:
         want: Callable[[mhttp.HTTPFlow, int, Callable[[], object]], None],
     ) -> None:
         waiting = self._pending[message] = _Pending(tasks, entries)
-        limit_bytes = max(task.edits.limit_bytes for task in tasks)
-        reason = f"longer than {limit_bytes:,} bytes, or without end"
-        want(flow, limit_bytes, partial(waiting.skip, reason))
+        limit_bytes = _limit_bytes(tasks)
+        want(flow, limit_bytes, partial(waiting.skip, _too_long(limit_bytes)))
 
     def whole(self, flow: mhttp.HTTPFlow, phase: Phase) -> Awaitable[None] | None:
         """Edit a body that is whole; for a long one, what is to be awaited."""
@@ -299,6 +333,14 @@ class Editor:
         if cause not in self._warned and len(self._warned) < LIMIT_CAUSES:
             self._warned.add(cause)
             logger.warning("rewrite: the %s was left as it is: %s", what, cause)
+
+
+def _limit_bytes(tasks: tuple[Task, ...]) -> int:
+    return max(task.edits.limit_bytes for task in tasks)
+
+
+def _too_long(limit_bytes: int) -> str:
+    return f"longer than {limit_bytes:,} bytes, or without end"
 
 
 def _fills(task: Task) -> bool:

@@ -10,13 +10,18 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
 
-from forebay.regexes import Regex
+from forebay.regexes import LIMIT_CHARS, Regex
 from forebay.rewrite.exchange import Exchange, Fields, bytes_of, text_of
+from forebay.rewrite.exchange import values as values_of
 from forebay.rewrite.fields import REFUSED, control_in
 from forebay.rewrite.match import groups_of
+from forebay.rewrite.patterns import BODILESS_METHODS
 from forebay.rewrite.template import Groups, Template, Values
 
 _LONGEST_VALUE = 65536
+_LONGEST_SUM = 4 * LIMIT_CHARS
+_NOT_WHOLE = frozenset({204, 205, 206, 304})
+NO_SECRETS: tuple[str, ...] = ()
 
 
 EMPTY = Template("", ())
@@ -28,6 +33,10 @@ class EditError(Exception):
 
 class Edit(Protocol):
     """One edit of a head."""
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What it makes of secrets: the name of a field in lower case, or ``url``."""
 
     def apply(self, exchange: Exchange, values: Values, *, of_response: bool) -> Exchange:
         """Return *exchange* with the edit made.
@@ -63,6 +72,16 @@ def expanded(template: Template, values: Values) -> str:
     return text
 
 
+def check_sum(chars: int) -> None:
+    """Make sure that no client has one regex search many values, each as long as it may be.
+
+    Raises:
+        EditError: when there are more.
+    """
+    if chars > _LONGEST_SUM:
+        raise EditError(f"values of more than {_LONGEST_SUM:,} characters")
+
+
 def _check_length(chars: int) -> None:
     if chars > _LONGEST_VALUE:
         raise EditError(f"a value of more than {_LONGEST_VALUE:,} characters")
@@ -76,6 +95,11 @@ class FieldEdit:
     name: bytes
     value: Template = EMPTY
     is_prefix: bool = False
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The field, if its value tells a secret."""
+        return (text_of(self.name).lower(),) if self.value.tells_secrets else ()
 
     def apply(self, exchange: Exchange, values: Values, *, of_response: bool) -> Exchange:
         """Return *exchange* with the field edited."""
@@ -180,14 +204,24 @@ class Replacement:
 
 @dataclass(frozen=True, slots=True)
 class FieldReplace:
-    """A regex replaced inside the values of a field."""
+    """A regex replaced inside the values of a field, so many characters of them in all."""
 
     name: bytes
     replacements: tuple[Replacement, ...]
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The field, if a replacement tells a secret."""
+        if any(one.template.tells_secrets for one in self.replacements):
+            return (text_of(self.name).lower(),)
+        return ()
+
     def apply(self, exchange: Exchange, values: Values, *, of_response: bool) -> Exchange:
         """Return *exchange* with the values of the field edited."""
         key = self.name.lower()
+        check_sum(
+            sum(len(value) for value in values_of(exchange.fields(of_response=of_response), key))
+        )
         edited: list[tuple[bytes, bytes]] = []
         for name, value in exchange.fields(of_response=of_response):
             before = text_of(value)
@@ -209,9 +243,16 @@ class MethodEdit:
     """Another method."""
 
     method: str
+    secrets = NO_SECRETS
 
     def apply(self, exchange: Exchange, values: Values, *, of_response: bool) -> Exchange:
-        """Return *exchange* with it."""
+        """Return *exchange* with it.
+
+        Raises:
+            EditError: for HEAD, as the client waits for no body.
+        """
+        if exchange.method in BODILESS_METHODS:
+            raise EditError(f"a {exchange.method} stays one: its answer has no body")
         return replace(exchange, method=self.method)
 
 
@@ -220,7 +261,15 @@ class StatusEdit:
     """Another status code."""
 
     status: int
+    secrets = NO_SECRETS
 
     def apply(self, exchange: Exchange, values: Values, *, of_response: bool) -> Exchange:
-        """Return *exchange* with it."""
+        """Return *exchange* with it.
+
+        Raises:
+            EditError: where the message has no body or a part of one (RFC 9110 §6.4.1).
+        """
+        now = exchange.status
+        if now is not None and (now < 200 or now in _NOT_WHOLE):
+            raise EditError(f"a {now} stays one: it comes without a whole body")
         return replace(exchange, status=self.status)

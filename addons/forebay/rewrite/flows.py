@@ -16,10 +16,10 @@ from forebay.rewrite import body
 from forebay.rewrite.body import Done
 from forebay.rewrite.exchange import Exchange
 from forebay.rewrite.rule import Mode, Phase, Rule
-from forebay.rewrite.run import Applied, Change, cut
+from forebay.rewrite.run import Applied
 from forebay.rewrite.trial import Answered
-from forebay.trafficlog import redact
 
+_TRANSPARENT = frozenset({"transparent", "local", "wireguard", "tun"})
 _is_address = lru_cache(maxsize=1024)(is_address)  # asked twice for each flow
 
 
@@ -54,12 +54,15 @@ def hosts(flow: mhttp.HTTPFlow) -> tuple[str, ...]:
     what it likes, and a rule may set what only its host shall see.  Where the
     target is an address (transparent mode, a tunnel to an IP) nothing else
     names the host: there the TLS server name counts too, which the origin's
-    certificate must bear out, and without TLS the Host field.
+    certificate must bear out, and without TLS, where clients connect to
+    addresses only, the Host field.
     """
     target = canonical(flow.request.host)
     if not (target[-1:].isdigit() or ":" in target) or not _is_address(target):
         return (target,)
-    named = flow.client_conn.sni or split_authority(flow.request.host_header or "")[0]
+    named = flow.client_conn.sni or ""
+    if not named and flow.client_conn.proxy_mode.type_name in _TRANSPARENT:
+        named = split_authority(flow.request.host_header or "")[0]
     return (target, canonical(named)) if named else (target,)
 
 
@@ -105,6 +108,8 @@ def put_body(message: mhttp.Message, edited: body.Edited, entries: list[Outcome]
     if edited.body is not None:
         message.raw_content = edited.body
         message.headers.fields = edited.fields
+        if "transfer-encoding" not in message.headers:
+            message.headers["content-length"] = str(len(edited.body))
     note_done(edited.done, entries)
 
 
@@ -134,7 +139,10 @@ def entry_of(applied: Applied, phase: Phase) -> Outcome:
         "file": rule.file,
         "line": rule.line,
         "phase": str(phase),
-        "changes": [_change(change) for change in applied.changes],
+        "changes": [
+            {"field": change.field, "before": change.before, "after": change.after}
+            for change in applied.changes
+        ],
     }
     if rule.mode is Mode.SHADOW:
         entry["mode"] = str(rule.mode)
@@ -145,21 +153,25 @@ def entry_of(applied: Applied, phase: Phase) -> Outcome:
     return entry
 
 
-def _change(change: Change) -> Outcome:
-    before, after = change.before, change.after
-    if change.field == "url" and before is not None and after is not None:
-        before, after = cut(redact.target(before)), cut(redact.target(after))
-    return {"field": change.field, "before": before, "after": after}
-
-
 def flow_of(exchange: Exchange, answered: Answered | None) -> mhttp.HTTPFlow:
     """Return a flow for what is only written down, for filters to look at."""
     client = connection.Client(
         peername=(exchange.client or "192.0.2.1", 0), sockname=("192.0.2.2", 0)
     )
     flow = mhttp.HTTPFlow(client, connection.Server(address=(exchange.host, exchange.port)))
-    flow.request = mhttp.Request.make(
-        exchange.method, exchange.url, headers=mhttp.Headers(exchange.request)
+    flow.request = mhttp.Request(
+        host=exchange.host,
+        port=exchange.port,
+        method=exchange.method.encode("utf-8", "surrogateescape"),
+        scheme=exchange.scheme.encode("ascii"),
+        authority=b"",
+        path=exchange.target.encode("utf-8", "surrogateescape"),
+        http_version=b"HTTP/1.1",
+        headers=mhttp.Headers(exchange.request),
+        content=b"",
+        trailers=None,
+        timestamp_start=0.0,
+        timestamp_end=0.0,
     )
     if answered is not None:
         status, fields, text = answered

@@ -10,20 +10,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
-
-from mitmproxy import flowfilter
+from typing import TYPE_CHECKING
 
 from forebay.errors import ForebayError, RuleError, RuleErrors
 from forebay.paths import expanded
+from forebay.proxycore import filters
 from forebay.rewrite.index import RuleIndex
 from forebay.rewrite.match import Matcher
 from forebay.rewrite.rule import Phase, Rule
 from forebay.rulefiles import Source, files_of, read_all, says_nothing
 
 if TYPE_CHECKING:
-    from mitmproxy.flow import Flow
-
     from forebay import schema
     from forebay.rewrite.models import RewriteFile
     from forebay.rewrite.parse import Surroundings
@@ -73,9 +70,24 @@ class RuleSet:
             if rule.response.body is not None
         )
 
-    def switched(self, groups_on: frozenset[str], groups_off: frozenset[str]) -> RuleSet:
-        """Return the same rules with other groups in force."""
-        return RuleSet(self.rules, groups_on, groups_off)
+    def switched(self, groups: Iterable[str]) -> RuleSet:
+        """Return the same rules with these groups in force, and not those with a ``-`` before."""
+        off = frozenset(name[1:] for name in groups if name.startswith("-"))
+        on = frozenset(name for name in groups if not name.startswith("-"))
+        return RuleSet(self.rules, on, off)
+
+    def check(self, groups: Iterable[str], option: str) -> None:
+        """Make sure that there are such groups.
+
+        Raises:
+            ForebayError: for the first that there is not; it begins with *option*.
+        """
+        for name in groups:
+            if name.removeprefix("-") not in self.groups:
+                known = ", ".join(sorted(self.groups)) or "there is none"
+                raise ForebayError(
+                    f"{option}: expected a group of rules ({known}), found {name!r:.70}"
+                )
 
     def __str__(self) -> str:
         count = len(self.active)
@@ -198,26 +210,7 @@ def read_document(
 def _surroundings(environment: Mapping[str, str]) -> Surroundings:
     from forebay.rewrite.parse import Surroundings
 
-    return Surroundings(environment, flow_filter)
-
-
-def flow_filter(text: str) -> Callable[[object], bool]:
-    """Return mitmproxy's flow filter *text*.
-
-    Raises:
-        ValueError: when it is none.
-    """
-    try:
-        found = flowfilter.parse(text)
-    except ValueError:
-        found = None
-    if found is None:
-        raise ValueError(
-            f"expected a flow filter such as '~d example & ~m POST' (see mitmproxy's "
-            f"documentation), found {text!r:.70}"
-        )
-    matches = found
-    return lambda flow: bool(matches(cast("Flow", flow)))
+    return Surroundings(environment, filters.compiled)
 
 
 def _missing_files(document: schema.Document[RewriteFile]) -> list[RuleError]:

@@ -8,15 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address, ip_address
+from itertools import accumulate
 
 from forebay.blocklist.policies import Clients
-from forebay.regexes import Found, Regex
+from forebay.regexes import LIMIT_CHARS, Found, Regex
 from forebay.rewrite import query
 from forebay.rewrite.exchange import Exchange, Fields, first, text_of, values
 from forebay.rewrite.patterns import Glob, Hosts, Pattern
 from forebay.rewrite.template import Groups
 
 NO_GROUPS: Groups = {}
+_LONGEST_SUM = 4 * LIMIT_CHARS
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,11 @@ class Named:
 
     def fits(self, found: Sequence[str]) -> bool:
         """Return whether any of the values *found* fits."""
-        return any(pattern.matches(value) for pattern in self.patterns for value in found)
+        return any(
+            pattern.matches(value)
+            for pattern in self.patterns
+            for value in (_first(found) if isinstance(pattern, Regex) else found)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +161,14 @@ class Matcher:
                 return False
             return bool(self.flow_filter(exchange.flow))
         return True
+
+
+def _first(found: Sequence[str]) -> Sequence[str]:
+    """Return the first of the values *found*, so that no client makes a regex search many."""
+    if sum(map(len, found)) <= _LONGEST_SUM:
+        return found
+    ends = accumulate(map(len, found))
+    return [value for value, end in zip(found, ends, strict=True) if end <= _LONGEST_SUM]
 
 
 def _fields_fit(wanted: tuple[Named, ...], fields: Fields) -> bool:

@@ -254,7 +254,7 @@ class RequestSection(HeaderSection):
 
     url: Annotated[str, checked(check_url)] | None = None
     query: QuerySection | None = None
-    method: Annotated[str, checked(patterns.method)] | None = None
+    method: Annotated[str, checked(patterns.edited_method)] | None = None
     cookie: CookieSection | None = None
     body: BodySection | None = None
     redirect: RedirectSection | None = None

@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from forebay.rewrite import cookies, csp, query
-from forebay.rewrite.edits import EditError, Replacement, expanded, replaced
+from forebay.rewrite.edits import NO_SECRETS, EditError, Replacement, check_sum, expanded, replaced
 from forebay.rewrite.exchange import Exchange
+from forebay.rewrite.exchange import values as values_of
 from forebay.rewrite.patterns import Glob
 from forebay.rewrite.template import Template, Values
 
@@ -24,12 +25,21 @@ class QueryEdit:
     sets: tuple[tuple[str, Template], ...] = ()
     defaults: tuple[tuple[str, Template], ...] = ()
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The URL, if a parameter tells a secret."""
+        told = [template for _, template in (*self.sets, *self.defaults)]
+        told += [one.template for _, replacements in self.replaces for one in replacements]
+        return ("url",) if any(template.tells_secrets for template in told) else ()
+
     def apply(self, exchange: Exchange, values: Values, *, of_response: bool) -> Exchange:
         """Return *exchange* with another query."""
         path, _, before = exchange.target.partition("?")
         edited = before
         for pattern in self.remove:
             edited = query.remove(edited, pattern)
+        if self.replaces:
+            check_sum(len(before))
         for name, replacements in self.replaces:
             edited = query.change(edited, name, _changing(replacements, values))
         for name, template in self.sets:
@@ -58,6 +68,7 @@ class CookieEdit:
     replaces: tuple[tuple[str, tuple[Replacement, ...]], ...] = ()
     sets: tuple[tuple[str, Template], ...] = ()
     defaults: tuple[tuple[str, Template], ...] = ()
+    secrets = NO_SECRETS  # no value of a cookie is ever told
 
     def apply(self, exchange: Exchange, values: Values, *, of_response: bool) -> Exchange:
         """Return *exchange* with other cookies.
@@ -68,6 +79,8 @@ class CookieEdit:
         fields = exchange.request
         for pattern in self.remove:
             fields = cookies.remove(fields, pattern)
+        if self.replaces:
+            check_sum(sum(map(len, values_of(fields, b"cookie"))))
         for name, replacements in self.replaces:
             fields = cookies.change(fields, name, _changing_cookie(name, replacements, values))
         for name, template in self.sets:
@@ -100,6 +113,7 @@ class SetCookieEdit:
     remove: tuple[Glob, ...] = ()
     sets: tuple[tuple[str, Template], ...] = ()
     attributes: tuple[tuple[Glob, Mapping[str, str | None]], ...] = ()
+    secrets = NO_SECRETS
 
     def apply(self, exchange: Exchange, values: Values, *, of_response: bool) -> Exchange:
         """Return *exchange* with other cookies set.
@@ -127,6 +141,12 @@ class CspEdit:
     remove: tuple[str, ...] = ()
     sets: tuple[tuple[str, Template], ...] = ()
     appends: tuple[tuple[str, Template], ...] = ()
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The policy, if a source tells a secret."""
+        told = any(template.tells_secrets for _, template in (*self.sets, *self.appends))
+        return ("content-security-policy",) if told else ()
 
     def apply(self, exchange: Exchange, values: Values, *, of_response: bool) -> Exchange:
         """Return *exchange* with other policies.

@@ -25,6 +25,8 @@ _PORTS = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?", re.ASCII).fullmatch
 _METHOD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch  # RFC 9110 §9.1: a token
 _STATUS = re.compile(r"([1-9][0-9]{2})(?:-([1-9][0-9]{2}))?|([1-9])[xX]{2}", re.ASCII).fullmatch
 # Of these, lower case is a slip of the pen: no server knows them.
+BODILESS_METHODS = frozenset({"HEAD", "CONNECT"})
+"""Methods whose answers have no body; no rule makes one of them, or of them another."""
 _COMMON_METHODS = {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT"}
 
 
@@ -125,6 +127,18 @@ def path_pattern(text: str) -> Glob | Regex:
     if sent != text:
         raise RuleError(f"expected the path as it is sent, such as {sent}, found {text!r:.70}")
     return Glob.of(text)
+
+
+def edited_method(text: str) -> str:
+    """Return *text* as the method that a request is given.
+
+    Raises:
+        RuleError: when it is none, or HEAD or CONNECT, whose answers have no body:
+            the client that asked otherwise would wait for one.
+    """
+    if method(text) in BODILESS_METHODS:
+        raise RuleError(f"expected a method whose answer has a body, found {text}")
+    return text
 
 
 def method(text: str) -> str:

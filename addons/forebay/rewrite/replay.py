@@ -18,7 +18,7 @@ from forebay.names import canonical, is_address, split_authority
 from forebay.rewrite.cookies import is_attribute
 from forebay.rewrite.exchange import Exchange, Fields, bytes_of, values
 from forebay.rewrite.rule import Phase, Rule
-from forebay.rewrite.run import MASK, Applied, Change, cut
+from forebay.rewrite.run import MASK, Applied, Change
 from forebay.rewrite.trial import FlowOf, exchange_for, no_flow, trial
 from forebay.trafficlog import redact
 
@@ -115,12 +115,10 @@ def _said(entry: Mapping[str, Any]) -> list[Said]:
 
 def _said_now(phase: Phase, applied: Applied) -> list[Said]:
     """Return what the log would say of *applied*."""
-    said: list[Said] = []
-    for change in applied.changes:
-        before, after = change.before, change.after
-        if change.field == "url" and before is not None and after is not None:
-            before, after = cut(redact.target(before)), cut(redact.target(after))
-        said.append((str(phase), change.field, redact.verdict(before), redact.verdict(after)))
+    said: list[Said] = [
+        (str(phase), change.field, redact.verdict(change.before), redact.verdict(change.after))
+        for change in applied.changes
+    ]
     if applied.answer is not None:
         said.append((str(phase), "answer", None, str(applied.answer[0].status)))
     return said

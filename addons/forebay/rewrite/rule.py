@@ -31,11 +31,19 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Edits:
-    """What a rule does to one message: at its head, in its body, in its stead."""
+    """What a rule does to one message: at its head, in its body, in its stead.
+
+    *secrets* is what the edits of its head make of secrets (see `Edit.secrets`).
+    """
 
     head: tuple[Edit, ...] = ()
     body: BodyEdits | None = None
     answer: Answer | None = None
+    secrets: frozenset[str] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        made = frozenset(name for edit in self.head for name in edit.secrets)
+        object.__setattr__(self, "secrets", made)
 
     def __bool__(self) -> bool:
         return bool(self.head or self.body or self.answer)

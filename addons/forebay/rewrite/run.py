@@ -15,12 +15,20 @@ from forebay.rewrite.edits import EditError
 from forebay.rewrite.exchange import Exchange, Fields, text_of
 from forebay.rewrite.index import RuleIndex
 from forebay.rewrite.rule import Mode, Phase, Rule
-from forebay.rewrite.template import Groups, Values
+from forebay.rewrite.template import Groups, Template, Values
+from forebay.rewrite.urledit import UrlEdit
 from forebay.secret import FIELDS, is_secret
+from forebay.trafficlog import redact
 
 LONGEST_SHOWN = 200
 MASK = "REDACTED"
 _COOKIES = frozenset({"cookie", "set-cookie"})
+NOWHERE = Answer(
+    502,
+    ((b"Cache-Control", Template.of("no-store")),),
+    Template.of("A rewrite rule would send this request elsewhere, and cannot; see the log.\n"),
+)
+"""What answers a request whose new URL cannot be said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +51,7 @@ class Applied:
     Args:
         rule: the rule.
         changes: what is other at the head.
-        failed: why it could not be applied, for what its placeholders stand for.
+        failed: which of its edits could not be made, and why.
         answer: what it answers, with the groups of its path.
     """
 
@@ -82,7 +90,9 @@ def run(
 
     Rules are taken in order, each to what those before it left; one with
     ``stop`` that matches is the last, and so is one that answers.  A rule in
-    shadow mode changes nothing and ends nothing.
+    shadow mode changes nothing and ends nothing.  Of a rule that cannot be made
+    whole, for what its placeholders stand for, the rest is made; where that is
+    its URL, `NOWHERE` answers, as the request must not go to where it was sent.
 
     Args:
         rules: those that take part in *phase*.
@@ -107,28 +117,31 @@ def run(
         if groups is None:
             continue
         edits = rule.edits(phase)
-        try:
-            edited = exchange
-            if edits.head:
-                # What stands for a placeholder is what the rule has found: its own edits
-                # have no order that the reader of its file could see.
-                values = Values(exchange, now_s, new_id, groups)
-                for edit in edits.head:
+        given = edits.answer
+        edited = exchange
+        failed: list[str] = []
+        if edits.head:
+            # What stands for a placeholder is what the rule has found: its own edits
+            # have no order that the reader of its file could see.
+            values = Values(exchange, now_s, new_id, groups)
+            for edit in edits.head:
+                try:
                     edited = edit.apply(edited, values, of_response=of_response)
-        except EditError as error:
-            applied.append(Applied(rule, failed=str(error)))
-            continue
-        given = None if edits.answer is None else (edits.answer, groups)
-        changes = () if edited is exchange else changes_of(exchange, edited)
-        applied.append(Applied(rule, changes, answer=given))
+                except EditError as error:  # a client shall not be able to ward off the others
+                    failed.append(str(error))
+                    if isinstance(edit, UrlEdit):
+                        given = NOWHERE
+        changes = () if edited is exchange else changes_of(exchange, edited, edits.secrets)
+        answering = None if given is None else (given, groups)
+        applied.append(Applied(rule, changes, "; ".join(failed) or None, answering))
         if edits.body is not None:
             tasks.append(Task(rule, edits.body, groups))
         if rule.mode is Mode.SHADOW:
             continue
         moved = rules.finds_others(exchange, edited)
         exchange = edited
-        if given is not None:
-            answer = given
+        if answering is not None:
+            answer = answering
             break
         if rule.stop:
             break
@@ -138,8 +151,16 @@ def run(
     return Result(exchange, tuple(applied), tuple(tasks), answer)
 
 
-def changes_of(before: Exchange, after: Exchange) -> tuple[Change, ...]:
-    """Return what is other in *after*."""
+def changes_of(
+    before: Exchange, after: Exchange, secrets: Container[str] = ()
+) -> tuple[Change, ...]:
+    """Return what is other in *after*.
+
+    Args:
+        before: the messages before.
+        after: and after.
+        secrets: what is made of secrets: fields by their names in lower case, or ``url``.
+    """
     changes = []
     if before.method != after.method:
         changes.append(Change("method", before.method, after.method))
@@ -149,15 +170,16 @@ def changes_of(before: Exchange, after: Exchange) -> tuple[Change, ...]:
         after.port,
         after.target,
     ):
-        changes.append(Change("url", before.url, after.url))
+        url = MASK if "url" in secrets else cut(redact.target(after.url))
+        changes.append(Change("url", cut(redact.target(before.url)), url))
     if before.status != after.status:
         changes.append(Change("status", str(before.status), str(after.status)))
-    changes += _field_changes(before.request, after.request)
-    changes += _field_changes(before.response, after.response)
+    changes += _field_changes(before.request, after.request, secrets)
+    changes += _field_changes(before.response, after.response, secrets)
     return tuple(changes)
 
 
-def _field_changes(before: Fields, after: Fields) -> list[Change]:
+def _field_changes(before: Fields, after: Fields, secrets: Container[str]) -> list[Change]:
     if before is after or before == after:
         return []
     gone, come = set(before), set(after)
@@ -170,7 +192,11 @@ def _field_changes(before: Fields, after: Fields) -> list[Change]:
             names.setdefault(pair[0].lower(), pair[0])
     was, now = _lines(before, names), _lines(after, names)
     return [
-        Change(text_of(name), _shown(key, was.get(key)), _shown(key, now.get(key)))
+        Change(
+            text_of(name),
+            _shown(key, was.get(key)),
+            MASK if key in now and text_of(key) in secrets else _shown(key, now.get(key)),
+        )
         for key, name in names.items()
         if was.get(key) != now.get(key)
     ]
@@ -194,7 +220,8 @@ def _shown(key: bytes, values: list[bytes] | None) -> str | None:
         return cut(_cookies(values, is_set=name == "set-cookie"))
     if name in FIELDS or is_secret(name):
         return MASK
-    return cut(text_of(b", ".join(values)))
+    # Masked first: cut first, what tells that something is a secret might be gone.
+    return cut(redact.text(text_of(b", ".join(values))[: 16 * LONGEST_SHOWN]))
 
 
 def _cookies(values: list[bytes], *, is_set: bool) -> str:

@@ -156,7 +156,8 @@ def _with_body(
     if not result.tasks or not text:
         return Message(fields, text), exchange
     filling = Values(exchange, NOW_S, lambda: ID)
-    raw = text.encode("utf-8", "surrogateescape")
+    charset = body.charset_of(fields, b"")
+    raw = text.encode(charset, "surrogateescape" if charset == "utf-8" else "replace")
     # The text is decoded already.
     plain = tuple(pair for pair in fields if pair[0].lower() != b"content-encoding")
     edited = body.edit(
@@ -166,7 +167,7 @@ def _with_body(
     if edited.body is None:
         return Message(fields, text), exchange
     exchange = exchange.with_fields(edited.fields, of_response=of_response)
-    return Message(edited.fields, edited.body.decode("utf-8", "replace")), exchange
+    return Message(edited.fields, edited.body.decode(charset, "replace")), exchange
 
 
 def acting(rules: Iterable[Rule], tried: Rule) -> list[Rule]:

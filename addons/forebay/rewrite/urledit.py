@@ -39,6 +39,11 @@ class UrlEdit:
 
     url: Template
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The URL, if it tells a secret."""
+        return ("url",) if self.url.tells_secrets else ()
+
     def apply(self, exchange: Exchange, values: Values, *, of_response: bool) -> Exchange:
         """Return *exchange* as one that goes there.
 
@@ -142,7 +147,9 @@ def split_url(text: str) -> tuple[str, str, int, str]:
     host = canonical(parts.hostname or "")
     if parts.scheme not in DEFAULT_PORTS or not host or "@" in parts.netloc:
         raise EditError(f"no http or https URL: {text!r:.70}")
-    if not (_HOST(host) or is_address(host)) or port == 0:
+    labels = host.split(".")
+    is_host = bool(_HOST(host)) and len(host) <= 253 and max(map(len, labels)) <= 63  # RFC 1035
+    if not (is_host or is_address(host)) or port == 0:
         raise EditError(f"an URL without a host that could be connected to: {text!r:.70}")
     _, _, rest = text.partition("://")
     found = _AFTER_AUTHORITY(rest)

@@ -16,6 +16,7 @@ What is still under way when the proxy stops is recorded as such.
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -28,7 +29,7 @@ from mitmproxy.proxy.mode_specs import Socks5Mode
 from forebay import settings
 from forebay.errors import ForebayError
 from forebay.proxycore import malformed, unreachable
-from forebay.trafficlog import failure
+from forebay.trafficlog import failure, redact
 from forebay.trafficlog.connection import of_malformed
 from forebay.trafficlog.exchange import Ending
 from forebay.trafficlog.ledger import Ledger
@@ -36,7 +37,13 @@ from forebay.trafficlog.recorder import Recorder
 
 logger = logging.getLogger(__name__)
 
-_OPTIONS = {"trafficlog", "trafficlog_file", "trafficlog_headers", "forebay_home"}
+_OPTIONS = {
+    "trafficlog",
+    "trafficlog_file",
+    "trafficlog_headers",
+    "forebay_home",
+    "rewrite_env",
+}
 
 
 class TrafficlogAddon:
@@ -81,6 +88,9 @@ class TrafficlogAddon:
         except ForebayError as error:
             settings.reject(error, running=self._running)
             return
+        if "rewrite_env" in ctx.options:  # what rules may say, and nobody shall read
+            values = [os.environ.get(name, "") for name in ctx.options.rewrite_env]
+            self._recorder.needles = redact.needles(values)
         self._ledger.headers = ctx.options.trafficlog_headers
         if self._recorder.is_on:
             self._malformed.install()

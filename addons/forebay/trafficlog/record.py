@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
+
+from forebay.trafficlog import redact
 
 VERSION = 1
 """Number of the schema; a reader refuses lines with a higher one."""
@@ -190,12 +193,14 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 _ENCODER = msgspec.json.Encoder()
 
 
-def encode(item: Record | Gap) -> bytes:
+def encode(item: Record | Gap, needles: Sequence[str] = ()) -> bytes:
     r"""Return *item* as one line of ASCII that is one JSON object and ends in a newline.
 
     Whatever the strings hold, they cannot end the line: control characters are
     escaped, and so is all that is not ASCII.  Bytes that were no UTF-8 (lone
     surrogates, which strict readers refuse) become the text ``\xff``.
+
+    What *needles* says is masked, wherever it stands.
 
     >>> encode(Gap(lost=2, from_seq=4, to_seq=5))
     b'{"v":1,"kind":"gap","lost":2,"from_seq":4,"to_seq":5}\n'
@@ -206,8 +211,17 @@ def encode(item: Record | Gap) -> bytes:
         line = b"\xff"
     if not line.isascii():
         plain = _well_formed(msgspec.to_builtins(item))
-        line = json.dumps(plain, ensure_ascii=True, separators=(",", ":")).encode("ascii")
+        line = _dumped(plain)
+    if needles:
+        said = json.loads(line)
+        plain = redact.without(said, needles)
+        if plain != said:
+            line = _dumped(plain)
     return line + b"\n"
+
+
+def _dumped(plain: Any) -> bytes:
+    return json.dumps(plain, ensure_ascii=True, separators=(",", ":")).encode("ascii")
 
 
 def _well_formed(value: Any) -> Any:

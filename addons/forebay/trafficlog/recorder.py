@@ -27,11 +27,17 @@ CLOSE_S = 2.0
 
 
 class Recorder:
-    """Hands records to the writer, while there is one."""
+    """Hands records to the writer, while there is one.
+
+    Attributes:
+        numbers: of records, across files.
+        needles: what is masked in records, wherever it stands.
+    """
 
     def __init__(self) -> None:
         # Not the writer's: the file may change, the numbers go on.
         self.numbers: Iterator[int] = itertools.count(1)
+        self.needles: tuple[str, ...] = ()
         self._writer: Writer | None = None
         self._wanted: Path | None = None
         self._warned: set[tuple[str, int]] = set()
@@ -56,7 +62,7 @@ class Recorder:
             return
         writer: Writer | None = None
         if path is not None:
-            writer = Writer(path)
+            writer = Writer(path, needles=lambda: self.needles)
             try:
                 writer.open()
             except ForebayError as error:

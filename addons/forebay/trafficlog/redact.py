@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import quote
 
 from forebay.secret import FIELDS, decoded, is_secret
 
@@ -168,6 +169,45 @@ _URL_FIELDS = frozenset({"referer", "location", "content-location", "origin"})
 
 def _field_value(name: str, value: str) -> str:
     return target(value) if name in _URL_FIELDS else text(value)
+
+
+_IS_PLACE = re.compile(
+    r"(https?://[^\s@?]*|localhost|[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+)(:[0-9]{1,5})?"
+).fullmatch
+_SHORTEST_NEEDLE = 6
+
+
+def needles(values: Iterable[str]) -> tuple[str, ...]:
+    """Return texts by which secret *values* are found, as they are and percent-encoded.
+
+    Without those that are short, for they stand in much that is none, and those
+    that are the name or the URL of a host: who reads a log wants to know where
+    requests went.
+
+    >>> needles(["true", "api.example:8080", "s3 cr=t"])
+    ('s3 cr=t', 's3%20cr%3Dt')
+    """
+    found = [each for each in values if len(each) >= _SHORTEST_NEEDLE and not _IS_PLACE(each)]
+    forms = [form for each in found for form in (each, quote(each, safe=""), quote(each))]
+    return tuple(dict.fromkeys(forms))
+
+
+def without(value: Any, found: Iterable[str]) -> Any:
+    """Return *value*, of what JSON has, with the texts *found* masked wherever they stand.
+
+    Names of members stay.
+    """
+    match value:
+        case str():
+            for needle in found:
+                value = value.replace(needle, MASK)
+            return value
+        case dict():
+            return {name: without(item, found) for name, item in value.items()}
+        case list():
+            return [without(item, found) for item in value]
+        case _:
+            return value
 
 
 def verdict(value: Any, depth: int = 6) -> Any:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from forebay.errors import ForebayError
@@ -40,6 +40,7 @@ class Writer:
         linger_s: seconds for which a batch gathers.
         retry_s: seconds between two tries to write to a disk that refuses.
         clock: monotonic time in seconds.
+        needles: returns what is to be masked wherever it stands.
     """
 
     def __init__(
@@ -51,7 +52,9 @@ class Writer:
         linger_s: float = 0.05,
         retry_s: float = 1.0,
         clock: Callable[[], float] = time.monotonic,
+        needles: Callable[[], Sequence[str]] = tuple,
     ) -> None:
+        self._needles = needles
         self._file = LogFile(path, clock)
         self._backlog = Backlog(max_records, max_bytes)
         self._lock = threading.Lock()
@@ -127,9 +130,10 @@ class Writer:
             return self._backlog.take(BATCH)
 
     def _encoded(self, batch: list[Record | Gap]) -> Iterator[bytes]:
+        needles = self._needles()
         for item in batch:
             try:
-                line = encode(item)
+                line = encode(item, needles)
             except Exception as error:  # the boundary of the thread: one record is lost, not all
                 if isinstance(item, Record):
                     self.lose(item.seq)
