@@ -60,12 +60,16 @@ def _words(tmp_path):
         ),
         pytest.param(
             "{id: r, request: {set: {A: '{url.query.q}'}}}",
-            ["rewrite: r (F:1)", "  cannot be applied: a value with the control character '\\n'"],
+            ["rewrite: r (F:1)", "  cannot be made: a value with the control character '\\n'"],
             id="a rule that cannot be applied",
         ),
         pytest.param(
             "{id: r, request: {redirect: '/{url.query.q}'}}",
-            ["rewrite: r (F:1)", "  cannot be applied: a value with the control character '\\n'"],
+            [
+                "rewrite: r (F:1)",
+                "  answers 502",
+                "  cannot be made: a value with the control character '\\n'",
+            ],
             id="an answer that cannot be made",
         ),
         pytest.param(

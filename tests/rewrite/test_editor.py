@@ -293,13 +293,26 @@ def test_an_answer_without_a_body_has_no_length(made):
     assert list(flow.response.headers) == ["X"]
 
 
-def test_an_answer_whose_field_would_break_out_is_none(made):
+@pytest.mark.parametrize(
+    "answer", ["redirect: '/{url.query.q}'", "answer: {status: 403, headers: {X: '{url.query.q}'}}"]
+)
+def test_no_client_wards_off_an_answer(made, answer):
+    """By what would break out of its head: then the origin does not answer either."""
     flow = get("/?q=a%0d%0ab")
 
-    made("rules: [{request: {redirect: '/{url.query.q}'}}]").request(flow)
+    made(f"rules: [{{request: {{{answer}}}}}]").request(flow)
 
-    assert flow.response is None
+    assert flow.response.status_code == entry(flow)["answer"] == 502
     assert "control character" in entry(flow)["failed"]
+
+
+def test_why_an_answer_cannot_be_made_tells_no_secret(made):
+    flow = get(cookie="sid=s3cret")
+
+    made("rules: [{request: {redirect: 'https://{cookie.sid}@x.example/'}}]").request(flow)
+
+    assert flow.response.status_code == 502
+    assert "s3cret" not in str(entry(flow))
 
 
 def test_request_bodies(made):

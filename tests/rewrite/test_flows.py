@@ -62,6 +62,15 @@ def test_hosts(target, sni, fields, mode, expected):
     assert hosts(flow) == expected
 
 
+def test_with_tls_the_host_field_names_no_host():
+    """For without a server name no certificate is asked for."""
+    flow = get("192.0.2.1", Host="c.example")
+    flow.client_conn.proxy_mode = ProxyMode.parse("transparent")
+    flow.client_conn.tls = True
+
+    assert hosts(flow) == ("192.0.2.1",)
+
+
 def test_what_rules_look_at():
     flow = get()
     flow.metadata["proxyauth"] = ("anna", "secret")

@@ -266,3 +266,4 @@ def test_of_many_values_a_regex_sees_the_first():
 
     assert regex.fits(["needle", *filler]) and glob.fits(["needle", *filler])
     assert not regex.fits([*filler, "needle"]) and glob.fits([*filler, "needle"])
+    assert regex.fits(["x" * 60_000, "needle"])  # the first is longer than it ever sees

@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 from forebay.regexes import Regex
 from forebay.rewrite.edits import (
     EditError,
+    FieldEdit,
     Replacement,
+    Verb,
 )
 from forebay.rewrite.exchange import Fields
-from forebay.rewrite.partedits import CookieEdit, CspEdit, QueryEdit, SetCookieEdit
+from forebay.rewrite.partedits import CookieEdit, CspEdit, QueryEdit, SetCookieEdit, parts_of
 from forebay.rewrite.patterns import Glob
 from rewrite.builders import edited, exchange, fields, template
 
@@ -159,3 +161,43 @@ class TestCspEdit:
 
         with pytest.raises(EditError, match="CSP sources with ; or ,"):
             edited(edit, exchange(f"https://a.example/?{query}"), of_response=True)
+
+
+PATTERN, VALUE = Glob.of("_ga*"), template("1")
+SWAP = (Replacement(Regex.of("x"), template("y")),)
+
+
+@pytest.mark.parametrize(
+    ("edit", "count"),
+    [
+        (QueryEdit((PATTERN,), (("q", SWAP),), (("a", VALUE), ("b", VALUE)), (("c", VALUE),)), 5),
+        (CookieEdit((PATTERN,), (("q", SWAP),), (("a", VALUE), ("b", VALUE)), (("c", VALUE),)), 5),
+        (SetCookieEdit((PATTERN,), (("a", VALUE),), ((PATTERN, {"Secure": None}),)), 3),
+        (CspEdit(("report-uri",), (("img-src", VALUE),), (("font-src", VALUE),)), 3),
+        (FieldEdit(Verb.REMOVE, b"A"), 1),
+        (QueryEdit(), 0),
+    ],
+)
+def test_the_parts_of_an_edit_make_what_it_makes(edit, count):
+    seen = exchange(
+        "https://a.example/?_ga=1&q=xx&a=0",
+        request=fields("Cookie: _ga=1; q=xx; a=0"),
+        status=200,
+        response=fields("Set-Cookie: _ga=1", "Set-Cookie: b=1; Secure", "Content-Security-Policy: img-src x; report-uri y"),
+    )  # fmt: skip
+    parts = parts_of(edit)
+
+    for of_response in (False, True):
+        one = seen
+        for part in parts:
+            one = edited(part, one, of_response=of_response)
+        assert one == edited(edit, seen, of_response=of_response)
+    assert len(parts) == count
+
+
+def test_only_the_values_that_are_replaced_are_counted():
+    edit = QueryEdit(replaces=(("q", SWAP),))
+
+    found = edited(edit, exchange(f"https://a.example/?q=x&z={'p' * 20_000}"))
+
+    assert found.query.startswith("q=y&z=p")

@@ -482,3 +482,27 @@ class TestMadeOfSecrets:
         (change,) = applied.changes
         assert change.before == "http://a.example/?token=REDACTED"
         assert change.after == "http://b.example/?token=REDACTED"
+
+    def test_so_is_what_later_rules_find(self):
+        seen = exchange("https://a.example/?x=1", request=fields("Cookie: sid=s3cret"))
+        rules = [
+            rule(put("{cookie.sid}"), QueryEdit(sets=(("k", template("{cookie.sid}")),)), id="a"),
+            rule(put("more", Verb.APPEND), QueryEdit(sets=(("l", template("1")),)), id="b"),
+        ]
+
+        result = made_of(seen, *rules)
+
+        assert "s3cret" in str(result.exchange.request)
+        assert "s3cret" not in str([one.changes for one in result.applied])
+
+    def test_so_is_why_an_edit_cannot_be_made(self):
+        seen = exchange(request=fields("Cookie: sid=s3cret@x"))
+
+        (applied,) = made_of(seen, rule(UrlEdit(template("https://{cookie.sid}/")))).applied
+
+        assert applied.failed == "a value made of secrets, which cannot be said"
+
+    def test_one_parameter_that_cannot_be_set_leaves_the_others(self):
+        edit = QueryEdit(sets=(("safe", template("1")), ("x", template("{url.query.bad}"))))
+
+        assert "safe=1" in made_of(exchange(BAD_URL), rule(edit)).exchange.target

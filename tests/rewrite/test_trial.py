@@ -10,6 +10,7 @@ import pytest
 from forebay.rewrite.exchange import values
 from forebay.rewrite.parse import parse
 from forebay.rewrite.rule import Mode, Phase
+from forebay.rewrite.run import NOWHERE
 from forebay.rewrite.trial import (
     Expected,
     acting,
@@ -144,17 +145,17 @@ class TestTrial:
     def test_an_answer_may_have_no_body(self):
         assert trial(rules("{request: {redirect: /x}}"), exchange_for(URL)).response.body == ""
 
-    def test_an_answer_that_cannot_be_made_is_none(self):
+    def test_an_answer_that_cannot_be_made_is_another(self):
         """As in traffic: what comes out of a placeholder could break out of its line."""
         found = trial(
             rules('{request: {redirect: "https://b.example/{url.query.b}"}}'),
             exchange_for("https://a.example/?b=x%0Ay"),
         )
 
-        assert found.response is None
+        assert found.exchange.status == 502
         (_, applied) = found.applied[0]
         assert applied.failed == "a value with the control character '\\n'"
-        assert applied.answer is None
+        assert applied.answer == (NOWHERE, {})
 
     def test_a_rule_in_shadow_mode_acts_when_it_is_the_one_that_is_tried(self):
         one, other = rules(

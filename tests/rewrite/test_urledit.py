@@ -157,6 +157,10 @@ TO_ELSEWHERE = [
     ),
     pytest.param("https://b.example:{re.1}/", "80@evil.example", id="a name for a port"),
     pytest.param("https://{re.1}/", "evil.example@b.example", id="user information in a name"),
+    pytest.param("https://{method}{re.1}{method}.b.example/", "evil.example/x", id="among others"),
+    pytest.param("https://b{re.1}:8080/", ".evil.example", id="before a port"),
+    pytest.param("{url.path}.gz", "https://evil.example/", id="a path that is a URL"),
+    pytest.param("{url.path}.gz", "x", id="a path that is none"),
 ]
 
 
@@ -174,6 +178,15 @@ class TestPlaceholdersInUrls:
                 make()
 
     @pytest.mark.parametrize(
+        "sent", ["https://evil.example/", "http://x.example?", "", "ftp", "//x"]
+    )
+    def test_nor_another_scheme(self, sent):
+        edit = UrlEdit(of("{re.1}://b.example{url.path}"))
+
+        with pytest.raises(EditError, match="begins otherwise"):
+            edit.apply(exchange(), filled(sent), of_response=False)
+
+    @pytest.mark.parametrize(
         ("url", "sent", "expected"),
         [
             pytest.param("https://b.example{url.target}", "/y?z", "https://b.example/y?z", id="a path"),
@@ -182,6 +195,12 @@ class TestPlaceholdersInUrls:
             pytest.param("https://b.example:{re.1}/", "8080", "https://b.example:8080/", id="a port"),
             pytest.param("https://b.example/{re.1}", "//@evil.example", "https://b.example///@evil.example", id="anything in a path"),
             pytest.param("https://{re.1}/x", "c.example", "https://c.example/x", id="a host the rule leaves open"),
+            pytest.param("{url.path}.gz", "/y", "https://www.example.com/y.gz", id="a path with an end"),
+            pytest.param("{url.path}/?{re.1}", "/y", "https://www.example.com/y/?/y", id="a path before a query"),
+            pytest.param("https://{re.1}b.example/", "", "https://b.example/", id="a beginning that is empty"),
+            pytest.param("https://{re.1}b.example/", "www.", "https://www.b.example/", id="one that is not"),
+            pytest.param("HTTPS://{re.1}-b.example/", "a", "https://a-b.example/", id="a scheme in upper case"),
+            pytest.param("https://{re.1}/x", "c.example:81", "https://c.example:81/x", id="with its port"),
         ],
     )  # fmt: skip
     def test_what_fits_its_place_passes(self, url, sent, expected):

@@ -213,7 +213,7 @@ class TestNeedles:
             "localhost:80",
             "api.example",
             "api.example:8080",
-            "https://a.example/x",
+            "https://a.example/",
         ],
     )
     def test_what_is_short_or_a_place_stays(self, value):
@@ -221,13 +221,30 @@ class TestNeedles:
 
     @pytest.mark.parametrize(
         "value",
-        ["s3cret", "eyJhbGci.eyJzdWIi.Sfl", "https://u:p@a.example", "https://a.example?k=v"],
+        [
+            "s3cret",
+            "https://hooks.example/s3cret",
+            "s3\udcffcret",
+            "eyJhbGci.eyJzdWIi.Sfl",
+            "https://u:p@a.example",
+            "https://a.example?k=v",
+        ],
     )
     def test_anything_else_is_masked_wherever_it_stands(self, value):
         said = {
-            value: ["x" + value, {"url": f"https://b.example/{quote(value, safe='')}"}, 1, None]
+            value: [
+                "x" + value,
+                {"url": f"https://b.example/{quote(value, safe='', errors='surrogateescape')}"},
+                1,
+                None,
+            ]
         }
 
         found = redact.without(said, redact.needles([value]))
 
         assert found == {value: ["xREDACTED", {"url": "https://b.example/REDACTED"}, 1, None]}
+
+    def test_one_that_begins_another_leaves_nothing_of_it(self):
+        found = redact.needles(["s3cret", "s3cret-and-more"])
+
+        assert redact.without("s3cret-and-more s3cret", found) == "REDACTED REDACTED"

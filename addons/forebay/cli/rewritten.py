@@ -95,7 +95,7 @@ def in_words(found: dict[str, Any]) -> list[str]:
         if entry["answer"] is not None:
             lines.append(f"  answers {entry['answer']}")
         if entry["failed"] is not None:
-            lines.append(f"  cannot be applied: {visible(entry['failed'])}")
+            lines.append(f"  cannot be made: {visible(entry['failed'])}")
     lines += [f"rewrite: may edit the response: {_named(entry)}" for entry in found["response"]]
     return lines
 

@@ -45,6 +45,12 @@ class Answer:
     location: Template | None = None
 
     @property
+    def templates(self) -> tuple[Template, ...]:
+        """The templates of its fields, of where it leads and of its body."""
+        others = (each for each in (self.location, self.body) if each is not None)
+        return (*(value for _, value in self.fields), *others)
+
+    @property
     def is_file(self) -> bool:
         """Whether it comes from a file."""
         return bool(self.file or self.folder)

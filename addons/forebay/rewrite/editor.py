@@ -32,7 +32,7 @@ from forebay.rewrite.flows import (
 )
 from forebay.rewrite.load import RuleSet
 from forebay.rewrite.rule import Mode, Phase
-from forebay.rewrite.run import Applied, Result, changes_of, run
+from forebay.rewrite.run import NOWHERE, UNSAID, Applied, Result, changes_of, run
 from forebay.rewrite.template import Values
 from forebay.rewrite.urledit import answer_fields
 
@@ -156,10 +156,14 @@ class Editor:
         found: localfile.LocalFile | None,
         entries: list[Outcome],
     ) -> None:
+        assert result.answer is not None
         try:
             self._answer(flow, result, found)
-        except EditError as error:
-            entries[-1]["failed"] = str(error)
+        except EditError as error:  # the origin shall not answer what a rule would
+            told = any(template.tells_secrets for template in result.answer[0].templates)
+            entries[-1]["failed"] = UNSAID if told else str(error)
+            entries[-1]["answer"] = NOWHERE.status
+            self._answer(flow, replace(result, answer=(NOWHERE, {})), None)
 
     def _answer(
         self, flow: mhttp.HTTPFlow, result: Result, found: localfile.LocalFile | None

@@ -61,7 +61,8 @@ def hosts(flow: mhttp.HTTPFlow) -> tuple[str, ...]:
     if not (target[-1:].isdigit() or ":" in target) or not _is_address(target):
         return (target,)
     named = flow.client_conn.sni or ""
-    if not named and flow.client_conn.proxy_mode.type_name in _TRANSPARENT:
+    is_open = not flow.client_conn.tls and flow.client_conn.proxy_mode.type_name in _TRANSPARENT
+    if not named and is_open:
         named = split_authority(flow.request.host_header or "")[0]
     return (target, canonical(named)) if named else (target,)
 

@@ -169,11 +169,7 @@ def _templates(rule: Rule) -> Iterator[Template]:
                     yield edit.template
     answer = rule.request.answer
     if answer is not None:
-        yield from (value for _, value in answer.fields)
-        if answer.location is not None:
-            yield answer.location
-        if answer.body is not None:
-            yield answer.body
+        yield from answer.templates
 
 
 def covers(wide: Matcher, narrow: Matcher) -> bool:

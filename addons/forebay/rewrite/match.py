@@ -49,7 +49,7 @@ class Named:
         return any(
             pattern.matches(value)
             for pattern in self.patterns
-            for value in (_first(found) if isinstance(pattern, Regex) else found)
+            for value in (_seen(pattern, found) if isinstance(pattern, Regex) else found)
         )
 
 
@@ -163,10 +163,11 @@ class Matcher:
         return True
 
 
-def _first(found: Sequence[str]) -> Sequence[str]:
+def _seen(regex: Regex, found: Sequence[str]) -> Sequence[str]:
     """Return the first of the values *found*, so that no client makes a regex search many."""
     if sum(map(len, found)) <= _LONGEST_SUM:
         return found
+    found = [value for value in found if len(value) <= regex.limit_chars]
     ends = accumulate(map(len, found))
     return [value for value, end in zip(found, ends, strict=True) if end <= _LONGEST_SUM]
 

@@ -9,9 +9,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from forebay.rewrite import cookies, csp, query
-from forebay.rewrite.edits import NO_SECRETS, EditError, Replacement, check_sum, expanded, replaced
+from forebay.rewrite.edits import (
+    NO_SECRETS,
+    Edit,
+    EditError,
+    Replacement,
+    check_sum,
+    expanded,
+    replaced,
+)
 from forebay.rewrite.exchange import Exchange
-from forebay.rewrite.exchange import values as values_of
 from forebay.rewrite.patterns import Glob
 from forebay.rewrite.template import Template, Values
 
@@ -38,8 +45,6 @@ class QueryEdit:
         edited = before
         for pattern in self.remove:
             edited = query.remove(edited, pattern)
-        if self.replaces:
-            check_sum(len(before))
         for name, replacements in self.replaces:
             edited = query.change(edited, name, _changing(replacements, values))
         for name, template in self.sets:
@@ -57,7 +62,15 @@ def _parameter(template: Template, values: Values) -> str:
 
 
 def _changing(replacements: tuple[Replacement, ...], values: Values) -> Callable[[str], str]:
-    return lambda text: replaced(text, replacements, values)
+    chars = 0
+
+    def change(text: str) -> str:
+        nonlocal chars
+        chars += len(text)
+        check_sum(chars)
+        return replaced(text, replacements, values)
+
+    return change
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +92,6 @@ class CookieEdit:
         fields = exchange.request
         for pattern in self.remove:
             fields = cookies.remove(fields, pattern)
-        if self.replaces:
-            check_sum(sum(map(len, values_of(fields, b"cookie"))))
         for name, replacements in self.replaces:
             fields = cookies.change(fields, name, _changing_cookie(name, replacements, values))
         for name, template in self.sets:
@@ -97,7 +108,8 @@ class CookieEdit:
 def _changing_cookie(
     name: str, replacements: tuple[Replacement, ...], values: Values
 ) -> Callable[[str], str]:
-    return lambda text: _one_cookie(name, replaced(text, replacements, values))
+    change = _changing(replacements, values)
+    return lambda text: _one_cookie(name, change(text))
 
 
 def _one_cookie(name: str, value: str) -> str:
@@ -176,3 +188,30 @@ class CspEdit:
         if ";" in sources or "," in sources:
             raise EditError("CSP sources with ; or ,")
         return sources
+
+
+def parts_of(edit: Edit) -> tuple[Edit, ...]:
+    """Return the edits of which *edit* consists, in order: when one cannot be made, others can."""
+    match edit:
+        case QueryEdit() | CookieEdit():
+            make = type(edit)
+            return (
+                *((make(remove=edit.remove),) if edit.remove else ()),
+                *(make(replaces=(each,)) for each in edit.replaces),
+                *(make(sets=(each,)) for each in edit.sets),
+                *(make(defaults=(each,)) for each in edit.defaults),
+            )
+        case SetCookieEdit():
+            return (
+                *((SetCookieEdit(remove=edit.remove),) if edit.remove else ()),
+                *(SetCookieEdit(sets=(each,)) for each in edit.sets),
+                *((SetCookieEdit(attributes=edit.attributes),) if edit.attributes else ()),
+            )
+        case CspEdit():
+            return (
+                *((CspEdit(remove=edit.remove),) if edit.remove else ()),
+                *(CspEdit(sets=(each,)) for each in edit.sets),
+                *(CspEdit(appends=(each,)) for each in edit.appends),
+            )
+        case _:
+            return (edit,)

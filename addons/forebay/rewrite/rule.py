@@ -12,6 +12,7 @@ from forebay.rewrite.answer import Answer
 from forebay.rewrite.bodyedits import BodyEdits
 from forebay.rewrite.edits import Edit
 from forebay.rewrite.match import Matcher
+from forebay.rewrite.partedits import parts_of
 
 
 class Phase(StrEnum):
@@ -33,15 +34,19 @@ class Mode(StrEnum):
 class Edits:
     """What a rule does to one message: at its head, in its body, in its stead.
 
-    *secrets* is what the edits of its head make of secrets (see `Edit.secrets`).
+    *secrets* is what the edits of its head make of secrets (see `Edit.secrets`),
+    *steps* those edits, each as small as it can be made alone.
     """
 
     head: tuple[Edit, ...] = ()
     body: BodyEdits | None = None
     answer: Answer | None = None
     secrets: frozenset[str] = field(init=False, compare=False, repr=False)
+    steps: tuple[Edit, ...] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
+        steps = tuple(part for edit in self.head for part in parts_of(edit))
+        object.__setattr__(self, "steps", steps)
         made = frozenset(name for edit in self.head for name in edit.secrets)
         object.__setattr__(self, "secrets", made)
 

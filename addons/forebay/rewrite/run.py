@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from forebay.rewrite.answer import Answer
 from forebay.rewrite.body import Task
 from forebay.rewrite.cookies import is_attribute
-from forebay.rewrite.edits import EditError
+from forebay.rewrite.edits import Edit, EditError
 from forebay.rewrite.exchange import Exchange, Fields, text_of
 from forebay.rewrite.index import RuleIndex
 from forebay.rewrite.rule import Mode, Phase, Rule
@@ -23,12 +23,13 @@ from forebay.trafficlog import redact
 LONGEST_SHOWN = 200
 MASK = "REDACTED"
 _COOKIES = frozenset({"cookie", "set-cookie"})
+UNSAID = "a value made of secrets, which cannot be said"
 NOWHERE = Answer(
     502,
     ((b"Cache-Control", Template.of("no-store")),),
-    Template.of("A rewrite rule would send this request elsewhere, and cannot; see the log.\n"),
+    Template.of("A rewrite rule is for this request and cannot be applied; see the log.\n"),
 )
-"""What answers a request whose new URL cannot be said."""
+"""What answers where the answer of a rule, or the new URL, cannot be said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,7 @@ def run(
         return Result(exchange)
     applied: list[Applied] = []
     tasks: list[Task] = []
+    secrets: frozenset[str] = frozenset()
     answer: tuple[Answer, Groups] | None = None
     at = 0
     while at < len(candidates):
@@ -124,20 +126,23 @@ def run(
             # What stands for a placeholder is what the rule has found: its own edits
             # have no order that the reader of its file could see.
             values = Values(exchange, now_s, new_id, groups)
-            for edit in edits.head:
+            for edit in edits.steps:
                 try:
                     edited = edit.apply(edited, values, of_response=of_response)
                 except EditError as error:  # a client shall not be able to ward off the others
-                    failed.append(str(error))
+                    failed.append(_why(error, edit))
                     if isinstance(edit, UrlEdit):
                         given = NOWHERE
-        changes = () if edited is exchange else changes_of(exchange, edited, edits.secrets)
+        changes: tuple[Change, ...] = ()
+        if edited is not exchange:
+            changes = changes_of(exchange, edited, edits.secrets | secrets, secrets)
         answering = None if given is None else (given, groups)
         applied.append(Applied(rule, changes, "; ".join(failed) or None, answering))
         if edits.body is not None:
             tasks.append(Task(rule, edits.body, groups))
         if rule.mode is Mode.SHADOW:
             continue
+        secrets |= edits.secrets
         moved = rules.finds_others(exchange, edited)
         exchange = edited
         if answering is not None:
@@ -151,8 +156,15 @@ def run(
     return Result(exchange, tuple(applied), tuple(tasks), answer)
 
 
+def _why(error: EditError, edit: Edit) -> str:
+    return UNSAID if edit.secrets else str(error)
+
+
 def changes_of(
-    before: Exchange, after: Exchange, secrets: Container[str] = ()
+    before: Exchange,
+    after: Exchange,
+    secrets: Container[str] = (),
+    known: Container[str] = (),
 ) -> tuple[Change, ...]:
     """Return what is other in *after*.
 
@@ -160,6 +172,7 @@ def changes_of(
         before: the messages before.
         after: and after.
         secrets: what is made of secrets: fields by their names in lower case, or ``url``.
+        known: what was so before.
     """
     changes = []
     if before.method != after.method:
@@ -171,15 +184,18 @@ def changes_of(
         after.target,
     ):
         url = MASK if "url" in secrets else cut(redact.target(after.url))
-        changes.append(Change("url", cut(redact.target(before.url)), url))
+        was = MASK if "url" in known else cut(redact.target(before.url))
+        changes.append(Change("url", was, url))
     if before.status != after.status:
         changes.append(Change("status", str(before.status), str(after.status)))
-    changes += _field_changes(before.request, after.request, secrets)
-    changes += _field_changes(before.response, after.response, secrets)
+    changes += _field_changes(before.request, after.request, secrets, known)
+    changes += _field_changes(before.response, after.response, secrets, known)
     return tuple(changes)
 
 
-def _field_changes(before: Fields, after: Fields, secrets: Container[str]) -> list[Change]:
+def _field_changes(
+    before: Fields, after: Fields, secrets: Container[str], known: Container[str]
+) -> list[Change]:
     if before is after or before == after:
         return []
     gone, come = set(before), set(after)
@@ -194,7 +210,7 @@ def _field_changes(before: Fields, after: Fields, secrets: Container[str]) -> li
     return [
         Change(
             text_of(name),
-            _shown(key, was.get(key)),
+            MASK if key in was and text_of(key) in known else _shown(key, was.get(key)),
             MASK if key in now and text_of(key) in secrets else _shown(key, now.get(key)),
         )
         for key, name in names.items()

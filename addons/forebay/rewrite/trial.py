@@ -15,7 +15,7 @@ from forebay.rewrite.edits import EditError
 from forebay.rewrite.exchange import Exchange, Fields, bytes_of, text_of, values
 from forebay.rewrite.index import RuleIndex
 from forebay.rewrite.rule import Mode, Phase, Rule
-from forebay.rewrite.run import Applied, Result, run
+from forebay.rewrite.run import NOWHERE, Applied, Result, run
 from forebay.rewrite.template import Groups, Values
 from forebay.rewrite.urledit import answer_fields, split_url
 
@@ -120,9 +120,10 @@ def trial(
     if asked.answer is not None:
         try:
             answered = _answered(*asked.answer, exchange)
-        except EditError as error:  # then it does not answer
+        except EditError as error:
             phase, last = applied[-1]
-            applied[-1] = phase, replace(last, failed=str(error), answer=None)
+            applied[-1] = phase, replace(last, failed=str(error), answer=(NOWHERE, {}))
+            answered = _answered(NOWHERE, {}, exchange)
     if answered is None:
         return Outcome(exchange, request, None, tuple(applied), tuple(skipped))
     status, fields, text = answered

@@ -6,7 +6,7 @@ Pure: no mitmproxy, no clock, no files.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import quote, urlsplit
 
@@ -20,10 +20,12 @@ from forebay.rewrite.template import Template, Values
 _PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
 _HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*").fullmatch
 _AFTER_AUTHORITY = re.compile(r"[/?#]").search
-_AUTHORITY = re.compile(r"https?://([^/?#]*)", re.IGNORECASE).fullmatch
 _NAME = re.compile(r"[A-Za-z0-9_.-]+").fullmatch
+_WHOLE = re.compile(r"[A-Za-z0-9_.-]+(:[0-9]{1,5})?").fullmatch
+_INSIDE = re.compile(r"[A-Za-z0-9_.-]*").fullmatch
 _LABEL = re.compile(r"[A-Za-z0-9_-]*").fullmatch
 _PORT = re.compile(r"[0-9]{1,5}").fullmatch
+_OF_PATH = frozenset({"url.path", "url.target", "url.search", "url.query"})
 _BEHIND = re.compile(r"(?:[/?].*)?", re.DOTALL).fullmatch
 # These say where the request goes already, which is no client's to forge here.
 _OWN = {
@@ -50,8 +52,8 @@ class UrlEdit:
         Raises:
             EditError: when it is no URL.
         """
-        text = url_of(self.url, values)
-        if self.url.text.startswith("/"):
+        text, is_path = url_of(self.url, values)
+        if is_path:
             return replace(exchange, target=_sendable(text))
         scheme, host, port, target = split_url(text)
         return replace(
@@ -64,39 +66,77 @@ class UrlEdit:
         )
 
 
-def url_of(template: Template, values: Values) -> str:
-    """Return what *template* says, each placeholder being kept to its place.
+def url_of(template: Template, values: Values) -> tuple[str, bool]:
+    """Return what *template* says, and whether that is a path on the same host.
 
-    What a client sends may choose a host only where the rule leaves the host to
-    a placeholder: one inside the authority yields characters of a host, one
-    behind it nothing but a path or a query.  A template that is nothing but a
-    placeholder, such as ``{header.x}``, says all of the URL.
+    What a client sends may choose scheme and host only where the rule leaves
+    all of them to a placeholder, as ``{header.x}`` or ``https://{re.1}/`` does.
+    Before ``://`` a placeholder yields a scheme, inside the authority characters
+    of a host, behind it nothing but a path or a query.
 
     Raises:
         EditError: when a placeholder yields something else.
     """
     text = expanded(template, values)  # fit for one line
-    pieces = list(template.pieces(values))
-    said = ""
+    pieces = [pair for pair in template.pieces(values) if pair != (None, "")]
+    first, said = pieces[0] if pieces else (None, "")
+    if first in _OF_PATH and not said.startswith("/"):
+        raise EditError(f"{{{first}}} would say another host: {said!r:.70}")
+    if text.startswith("/") and (first is None or first in _OF_PATH or text[1:2] != "/"):
+        return text, True
+    scheme = ""
+    for at, (word, piece) in enumerate(pieces):
+        before, mark, rest = piece.partition("://")
+        if word is None and mark:
+            if (scheme + before).lower() not in DEFAULT_PORTS:
+                raise EditError(f"a URL that begins otherwise than the rule says: {text!r:.70}")
+            _check_authority([(None, rest), *pieces[at + 1 :]])
+            break
+        scheme += piece
+    return text, False
+
+
+def _check_authority(pieces: Sequence[tuple[str | None, str]]) -> None:
+    """Make sure that no placeholder says more than is its own.
+
+    Args:
+        pieces: of a URL, from behind its ``://``.
+
+    Raises:
+        EditError: for the first that does.
+    """
+    authority = ""
     for i, (word, piece) in enumerate(pieces):
-        before = _AUTHORITY(said)
-        if word is not None and before is not None:
-            following = pieces[i + 1][1] if i + 1 < len(pieces) and not pieces[i + 1][0] else ""
-            if not _place(word, before[1], following)(piece):
+        if word is None:
+            if _AFTER_AUTHORITY(piece):
+                return
+        else:
+            following = next((text for each, text in pieces[i + 1 :] if each is None), "")
+            if not _place(word, authority, following)(piece):
                 raise EditError(f"{{{word}}} would say another host: {piece!r:.70}")
-        said += piece
-    return text
+            if piece.startswith(("/", "?")):
+                return
+        authority += piece
 
 
 def _place(word: str, authority: str, following: str) -> Callable[[str], object]:
-    """Return what *word* has to fit, behind so much of an authority."""
+    """Return what *word* has to fit, behind so much of an authority, before that literal."""
     if word in _OWN:
         return _OWN[word]
+    if word in _OF_PATH:
+        return _BEHIND
     if authority.endswith(":"):
         return _PORT
-    if not authority or authority.endswith("."):
+    is_last = not following or following[0] in "/?#"
+    if not is_last and following[0] != ":":
+        return _INSIDE
+    if not authority:
+        return _WHOLE if is_last else _NAME
+    if authority.endswith("."):
         return _NAME
-    return _BEHIND if not following or following[0] in "/?#" else _LABEL
+    if authority.endswith("-"):
+        return _LABEL
+    return _BEHIND if is_last else _LABEL
 
 
 def location_of(template: Template, values: Values) -> str:
@@ -105,10 +145,10 @@ def location_of(template: Template, values: Values) -> str:
     Raises:
         EditError: when it is no URL, or would lead elsewhere than the rule says.
     """
-    text = url_of(template, values)
+    text, is_path = url_of(template, values)
     # Browsers take a backslash for a slash, and leave tabs out.
     sent = quote(text, safe=_PRINTABLE.replace("\\", ""), errors="surrogateescape")
-    if template.text.startswith("/"):
+    if is_path:
         if sent.startswith("//"):
             raise EditError(f"a redirect to another host: {text!r:.70}")
         return sent

@@ -172,7 +172,7 @@ def _field_value(name: str, value: str) -> str:
 
 
 _IS_PLACE = re.compile(
-    r"(https?://[^\s@?]*|localhost|[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+)(:[0-9]{1,5})?"
+    r"(https?://[^\s@?/]*/?|localhost|[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+)(:[0-9]{1,5})?"
 ).fullmatch
 _SHORTEST_NEEDLE = 6
 
@@ -185,11 +185,18 @@ def needles(values: Iterable[str]) -> tuple[str, ...]:
     requests went.
 
     >>> needles(["true", "api.example:8080", "s3 cr=t"])
-    ('s3 cr=t', 's3%20cr%3Dt')
+    ('s3%20cr%3Dt', 's3 cr=t')
     """
     found = [each for each in values if len(each) >= _SHORTEST_NEEDLE and not _IS_PLACE(each)]
-    forms = [form for each in found for form in (each, quote(each, safe=""), quote(each))]
-    return tuple(dict.fromkeys(forms))
+    forms = {
+        form
+        for each in found
+        for form in (
+            each,
+            *(quote(each, safe=safe, errors="surrogateescape") for safe in ("", "/")),
+        )
+    }
+    return tuple(sorted(forms, key=lambda form: (-len(form), form)))  # one may begin another
 
 
 def without(value: Any, found: Iterable[str]) -> Any:
