@@ -195,6 +195,7 @@ class TestPlaceholdersInUrls:
             pytest.param("https://b.example:{re.1}/", "8080", "https://b.example:8080/", id="a port"),
             pytest.param("https://b.example/{re.1}", "//@evil.example", "https://b.example///@evil.example", id="anything in a path"),
             pytest.param("https://{re.1}/x", "c.example", "https://c.example/x", id="a host the rule leaves open"),
+            pytest.param("{re.1}/x?u=https://c.example", "https://b.example", "https://b.example/x?u=https://c.example", id="a URL in the query"),
             pytest.param("{url.path}.gz", "/y", "https://www.example.com/y.gz", id="a path with an end"),
             pytest.param("{url.path}/?{re.1}", "/y", "https://www.example.com/y/?/y", id="a path before a query"),
             pytest.param("https://{re.1}b.example/", "", "https://b.example/", id="a beginning that is empty"),

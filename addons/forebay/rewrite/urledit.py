@@ -87,6 +87,8 @@ def url_of(template: Template, values: Values) -> tuple[str, bool]:
     scheme = ""
     for at, (word, piece) in enumerate(pieces):
         before, mark, rest = piece.partition("://")
+        if word is None and _AFTER_AUTHORITY(before):
+            break  # a placeholder has said all up to here
         if word is None and mark:
             if (scheme + before).lower() not in DEFAULT_PORTS:
                 raise EditError(f"a URL that begins otherwise than the rule says: {text!r:.70}")
