@@ -237,7 +237,9 @@ class TestBombs:
             decoded(wide, "zstd", LIMIT)
 
     @pytest.mark.parametrize(
-        ("name", "empty"), [("gzip", gzip.compress(b"")), ("zstd", zstd_of_unknown_size(b""))]
+        ("name", "empty"),
+        [("gzip", gzip.compress(b"")), ("zstd", zstd_of_unknown_size(b""))],
+        ids=["gzip", "zstd"],
     )
     def test_very_many_empty_members_take_little_time(self, name, empty):
         """What follows a member is not copied whole for each."""

@@ -145,14 +145,17 @@ class TestLimits:
         assert found == Edited(skipped([replacing(), whole("x")], "a part of a body (206)"))
 
 
+GZIPPED = gzip.compress(b"old", mtime=0)  # it is part of the names of tests
+
+
 class TestCodings:
     @pytest.mark.parametrize(
         ("raw", "head"),
         [
-            (gzip.compress(b"old"), ["Content-Encoding: GZIP"]),
-            (brotli.compress(gzip.compress(b"old")), ["content-encoding: gzip, br"]),
-            (brotli.compress(gzip.compress(b"old")), ["Content-Encoding: gzip", "content-encoding: br"]),
-            (gzip.compress(b"old"), ["Content-Encoding: identity", "Content-Encoding: gzip"]),
+            (GZIPPED, ["Content-Encoding: GZIP"]),
+            (brotli.compress(GZIPPED), ["content-encoding: gzip, br"]),
+            (brotli.compress(GZIPPED), ["Content-Encoding: gzip", "content-encoding: br"]),
+            (GZIPPED, ["Content-Encoding: identity", "Content-Encoding: gzip"]),
             (b"old", ["Content-Encoding: identity"]),
             (b"old", ["Content-Encoding:"]),
         ],
