@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -280,3 +280,11 @@ def ask_http2(proxy: Proxy, port: int, *paths: str) -> list[int | None]:
                         found[event.stream_id] = None
                 client.sendall(h2c.data_to_send())
     return [found[stream] for stream in streams]
+
+
+def until(condition: Callable[[], object], deadline_s: float = 20) -> None:
+    """Wait for another process to have done something, which cannot be awaited otherwise."""
+    end = time.monotonic() + deadline_s
+    while not condition():
+        assert time.monotonic() < end, "it did not come true"
+        time.sleep(0.02)

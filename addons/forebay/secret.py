@@ -68,6 +68,15 @@ _NO_NAME = re.compile(r"[^a-z0-9]")
 _LEVELS = re.compile(r"[\[\].]")
 
 
+def is_secret_field(name: str) -> bool:
+    """Return whether the header field *name*, in lower case, holds a secret.
+
+    >>> is_secret_field("set-cookie"), is_secret_field("x-session-token"), is_secret_field("age")
+    (True, True, False)
+    """
+    return name in FIELDS or is_secret(name)
+
+
 def is_secret(name: str) -> bool:
     """Return whether a parameter or field called *name* holds a secret.
 

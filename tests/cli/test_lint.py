@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import pytest
 
@@ -22,19 +23,8 @@ rules:
 
 
 @pytest.fixture(name="run")
-def _run(tmp_path, capsys):
-    home = tmp_path / "home"
-    (home / "rules").mkdir(parents=True)
-    (tmp_path / "shipped").mkdir()
-    (tmp_path / "shipped" / "rewrite.yaml").write_text("", encoding="utf-8")
-
-    def call(*arguments: str) -> tuple[int, list[str], str]:
-        places = ["--home", str(home), "--rules", str(tmp_path / "shipped")]
-        status = lint.run([*arguments, *places])
-        out, err = capsys.readouterr()
-        return status, out.replace(f"{tmp_path}/", "").splitlines(), err.replace(f"{tmp_path}/", "")
-
-    return call
+def _run(called):
+    return partial(called, lint.run)
 
 
 @pytest.fixture(name="write")

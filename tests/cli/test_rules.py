@@ -27,19 +27,8 @@ DONE = {
 
 
 @pytest.fixture(name="run")
-def _run(tmp_path, capsys):
-    home = tmp_path / "home"
-    (home / "rules").mkdir(parents=True)
-    (tmp_path / "shipped").mkdir()
-    (tmp_path / "shipped" / "rewrite.yaml").write_text("", encoding="utf-8")
-
-    def call(*arguments: str) -> tuple[int, list[str], str]:
-        places = ["--home", str(home), "--rules", str(tmp_path / "shipped")]
-        status = rules.run([*arguments, *(places if arguments[0] == "test" else [])])
-        out, err = capsys.readouterr()
-        return status, out.replace(f"{tmp_path}/", "").splitlines(), err.replace(f"{tmp_path}/", "")
-
-    return call
+def _run(called):
+    return lambda *arguments: called(rules.run, *arguments, has_places=arguments[0] == "test")
 
 
 @pytest.fixture(name="write")

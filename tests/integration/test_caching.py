@@ -11,19 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from origins import Origin, Reply, cacheable
+from proxies import until
 
 pytestmark = pytest.mark.integration
 
 
 CLI = "import sys; from forebay.cli import main; sys.exit(main(sys.argv[1:]))"
-
-
-def until(condition):
-    """Wait for another process to have seen something."""
-    end = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < end, "it did not come true"
-        time.sleep(0.05)
 
 
 @pytest.mark.parametrize(("secure", "http2"), [(False, False), (True, False), (True, True)])

@@ -12,11 +12,11 @@ import resource
 import socket
 import sqlite3
 import threading
-import time
 
 import pytest
 
 from origins import Origin, Reply, cacheable
+from proxies import until
 
 pytestmark = pytest.mark.integration
 
@@ -24,7 +24,6 @@ MB = 2**20
 BODY = random.Random(1).randbytes(8 * MB)
 FIELDS = [("cache-control", "max-age=3600"), ("etag", '"v1"')]
 CUT = b"HTTP/1.1 200 OK\r\nCache-Control: max-age=3600\r\n"
-DEADLINE_S = 20
 
 
 def whole(seen):
@@ -43,13 +42,6 @@ def value_files(tmp_path):
 
 def drafts(tmp_path):
     return list((tmp_path / "home" / "cache" / "objects" / "drafts").glob("*"))
-
-
-def until(condition):
-    end = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < end, "it did not come true"
-        time.sleep(0.02)
 
 
 def until_stored(tmp_path, count=1):

@@ -75,10 +75,7 @@ def _place(rule: Rule) -> dict[str, Any]:
 
 
 def _as_plain(applied: Applied) -> dict[str, Any]:
-    changes = [
-        {"field": change.field, "before": change.before, "after": change.after}
-        for change in applied.changes
-    ]
+    changes = [change.as_plain() for change in applied.changes]
     answer = None if applied.answer is None else applied.answer[0].status
     return {**_place(applied.rule), "changes": changes, "answer": answer, "failed": applied.failed}
 
@@ -89,15 +86,19 @@ def in_words(found: dict[str, Any]) -> list[str]:
     for entry in found["request"]:
         lines.append(f"rewrite: {_named(entry)}")
         for change in entry["changes"]:
-            before, after = change["before"], change["after"]
-            shown = ["(absent)" if each is None else visible(each) for each in (before, after)]
-            lines.append(f"  {visible(change['field'])}: {shown[0]} -> {shown[1]}")
+            shown = change_in_words(change["before"], change["after"])
+            lines.append(f"  {visible(change['field'])}: {shown}")
         if entry["answer"] is not None:
             lines.append(f"  answers {entry['answer']}")
         if entry["failed"] is not None:
             lines.append(f"  cannot be made: {visible(entry['failed'])}")
     lines += [f"rewrite: may edit the response: {_named(entry)}" for entry in found["response"]]
     return lines
+
+
+def change_in_words(before: str | None, after: str | None) -> str:
+    """Return what something said before and after."""
+    return " -> ".join("(absent)" if each is None else visible(each) for each in (before, after))
 
 
 def _named(entry: dict[str, Any]) -> str:

@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 
 from forebay.blocklist.verdict import visible
 from forebay.cli.places import add_places, home_folder, rules_folder
+from forebay.cli.rewritten import change_in_words
 from forebay.errors import ForebayError, RuleErrors
 from forebay.paths import expanded
 from forebay.proxycore import filters
@@ -133,9 +134,7 @@ def _print(
     for one in found:
         phase, field, before, after = one.said
         sign = "+" if one.is_new else "-"
-        shown = " -> ".join(
-            "(absent)" if each is None else visible(each) for each in (before, after)
-        )
+        shown = change_in_words(before, after)
         print(f"  {sign} {phase} {visible(field)}: {shown}   {visible(one.rule)} ({one.place})")
 
 

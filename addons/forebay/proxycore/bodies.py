@@ -232,8 +232,7 @@ class Bodies:
         response = flow.response
         if response is None or outcome.answered_by(flow):
             return
-        replaces = not all(each.is_announced for each in _of(flow).response.wanted)
-        if response.raw_content is not None and not replaces:
+        if response.raw_content is not None and not _of(flow).response.is_replaced:
             return
         length, _ = framing(response.headers)
         response.stream = self._plan(response, _of(flow).response, length)
@@ -244,7 +243,7 @@ class Bodies:
             body.pass_on()
             return body
         audience_ = audience.present()
-        is_replaced = not all(each.is_announced for each in body.wanted)
+        is_replaced = body.is_replaced
         if is_replaced:
             length = None  # what the head says now is not about the body that comes
         whole_bytes = max((each.limit_bytes for each in body.wanted), default=0)

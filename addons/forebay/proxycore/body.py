@@ -76,6 +76,11 @@ class Body:
                 _abort(consumer)
                 logger.warning("body: %s left after an error: %s", type(consumer).__name__, error)
 
+    @property
+    def is_replaced(self) -> bool:
+        """Whether somebody wants it of whom the Content-Length speaks no more."""
+        return not all(each.is_announced for each in self.wanted)
+
     def pass_on(self) -> None:
         """Tell those who wanted the body whole that they do not get it so."""
         wanted, self.wanted = self.wanted, ()

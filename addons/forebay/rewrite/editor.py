@@ -142,8 +142,7 @@ class Editor:
     def _record(self, flow: mhttp.HTTPFlow, result: Result, phase: Phase) -> list[Outcome]:
         entries = [entry_of(one, phase) for one in result.applied]
         if entries:
-            record = outcome.of(flow)
-            record["rewrite"] = [*record.get("rewrite", ()), *entries]
+            _note(flow, entries)
         self.counts.update((one.rule.file, one.rule.id) for one in result.applied)
         return entries
 
@@ -248,8 +247,7 @@ class Editor:
             flow.request.headers.fields = kept
             after = replace(before, request=kept)
             entry = entry_of(Applied(rule, changes_of(before, after)), Phase.REQUEST)
-            record = outcome.of(flow)
-            record["rewrite"] = [*record.get("rewrite", ()), entry]
+            _note(flow, [entry])
 
     def _expect_response(
         self, flow: mhttp.HTTPFlow, tasks: tuple[Task, ...], entries: list[Outcome]
@@ -337,6 +335,11 @@ class Editor:
         if cause not in self._warned and len(self._warned) < LIMIT_CAUSES:
             self._warned.add(cause)
             logger.warning("rewrite: the %s was left as it is: %s", what, cause)
+
+
+def _note(flow: mhttp.HTTPFlow, entries: list[Outcome]) -> None:
+    record = outcome.of(flow)
+    record["rewrite"] = [*record.get("rewrite", ()), *entries]
 
 
 def _limit_bytes(tasks: tuple[Task, ...]) -> int:

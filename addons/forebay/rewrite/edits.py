@@ -10,17 +10,17 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
 
-from forebay.regexes import LIMIT_CHARS, Regex
+from forebay.regexes import Regex
+from forebay.rewrite.answer import BODILESS
 from forebay.rewrite.exchange import Exchange, Fields, bytes_of, text_of
 from forebay.rewrite.exchange import values as values_of
 from forebay.rewrite.fields import REFUSED, control_in
-from forebay.rewrite.match import groups_of
+from forebay.rewrite.match import LONGEST_SUM, groups_of
 from forebay.rewrite.patterns import BODILESS_METHODS
 from forebay.rewrite.template import Groups, Template, Values
 
 _LONGEST_VALUE = 65536
-_LONGEST_SUM = 4 * LIMIT_CHARS
-_NOT_WHOLE = frozenset({204, 205, 206, 304})
+_NOT_WHOLE = BODILESS | {206}
 NO_SECRETS: tuple[str, ...] = ()
 
 
@@ -78,8 +78,8 @@ def check_sum(chars: int) -> None:
     Raises:
         EditError: when there are more.
     """
-    if chars > _LONGEST_SUM:
-        raise EditError(f"values of more than {_LONGEST_SUM:,} characters")
+    if chars > LONGEST_SUM:
+        raise EditError(f"values of more than {LONGEST_SUM:,} characters")
 
 
 def _check_length(chars: int) -> None:

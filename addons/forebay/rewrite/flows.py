@@ -140,10 +140,7 @@ def entry_of(applied: Applied, phase: Phase) -> Outcome:
         "file": rule.file,
         "line": rule.line,
         "phase": str(phase),
-        "changes": [
-            {"field": change.field, "before": change.before, "after": change.after}
-            for change in applied.changes
-        ],
+        "changes": [change.as_plain() for change in applied.changes],
     }
     if rule.mode is Mode.SHADOW:
         entry["mode"] = str(rule.mode)

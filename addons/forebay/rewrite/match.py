@@ -18,7 +18,8 @@ from forebay.rewrite.patterns import Glob, Hosts, Pattern
 from forebay.rewrite.template import Groups
 
 NO_GROUPS: Groups = {}
-_LONGEST_SUM = 4 * LIMIT_CHARS
+LONGEST_SUM = 4 * LIMIT_CHARS
+"""So many characters of the values of one field a regex is searched for in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,11 +166,11 @@ class Matcher:
 
 def _seen(regex: Regex, found: Sequence[str]) -> Sequence[str]:
     """Return the first of the values *found*, so that no client makes a regex search many."""
-    if sum(map(len, found)) <= _LONGEST_SUM:
+    if sum(map(len, found)) <= LONGEST_SUM:
         return found
     found = [value for value in found if len(value) <= regex.limit_chars]
     ends = accumulate(map(len, found))
-    return [value for value, end in zip(found, ends, strict=True) if end <= _LONGEST_SUM]
+    return [value for value, end in zip(found, ends, strict=True) if end <= LONGEST_SUM]
 
 
 def _fields_fit(wanted: tuple[Named, ...], fields: Fields) -> bool:

@@ -18,9 +18,10 @@ from forebay.names import canonical, is_address, split_authority
 from forebay.rewrite.cookies import is_attribute
 from forebay.rewrite.exchange import Exchange, Fields, bytes_of, values
 from forebay.rewrite.rule import Phase, Rule
-from forebay.rewrite.run import MASK, Applied, Change
+from forebay.rewrite.run import Applied, Change
 from forebay.rewrite.trial import FlowOf, exchange_for, no_flow, trial
 from forebay.trafficlog import redact
+from forebay.trafficlog.redact import MASK
 
 type Said = tuple[str, str, str | None, str | None]
 """Phase, field, and what it said before and after; an answer is the field ``answer``."""

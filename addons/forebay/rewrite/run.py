@@ -17,11 +17,11 @@ from forebay.rewrite.index import RuleIndex
 from forebay.rewrite.rule import Mode, Phase, Rule
 from forebay.rewrite.template import Groups, Template, Values
 from forebay.rewrite.urledit import UrlEdit
-from forebay.secret import FIELDS, is_secret
+from forebay.secret import is_secret_field
 from forebay.trafficlog import redact
+from forebay.trafficlog.redact import MASK
 
 LONGEST_SHOWN = 200
-MASK = "REDACTED"
 _COOKIES = frozenset({"cookie", "set-cookie"})
 UNSAID = "a value made of secrets, which cannot be said"
 NOWHERE = Answer(
@@ -43,6 +43,10 @@ class Change:
     field: str
     before: str | None
     after: str | None
+
+    def as_plain(self) -> dict[str, str | None]:
+        """Return it in plain types."""
+        return {"field": self.field, "before": self.before, "after": self.after}
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +238,7 @@ def _shown(key: bytes, values: list[bytes] | None) -> str | None:
     name = text_of(key)
     if name in _COOKIES:
         return cut(_cookies(values, is_set=name == "set-cookie"))
-    if name in FIELDS or is_secret(name):
+    if is_secret_field(name):
         return MASK
     # Masked first: cut first, what tells that something is a secret might be gone.
     return cut(redact.text(text_of(b", ".join(values))[: 16 * LONGEST_SHOWN]))

@@ -18,7 +18,7 @@ from typing import Self
 from forebay.errors import RuleError
 from forebay.rewrite import cookies, query
 from forebay.rewrite.exchange import Exchange, first, text_of
-from forebay.secret import FIELDS, is_secret
+from forebay.secret import is_secret, is_secret_field
 
 _WORD = re.compile(r"\{\{([A-Za-z][\w.-]*)\}\}|\{([A-Za-z][\w.-]*)\}", re.ASCII)
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII).fullmatch
@@ -190,9 +190,7 @@ def _is_secret(word: str) -> bool:
         kind, _, name = name.partition(".")
     if kind == "url" and name.startswith("query."):
         return is_secret(name.removeprefix("query."))
-    return kind in ("env", "cookie") or (
-        kind == "header" and (name.lower() in FIELDS or is_secret(name))
-    )
+    return kind in ("env", "cookie") or (kind == "header" and is_secret_field(name.lower()))
 
 
 def _placeholder(

@@ -206,22 +206,13 @@ def encode(item: Record | Gap, needles: Sequence[str] = ()) -> bytes:
     b'{"v":1,"kind":"gap","lost":2,"from_seq":4,"to_seq":5}\n'
     """
     try:
-        line = _ENCODER.encode(item)
+        line = b"\xff" if needles else _ENCODER.encode(item)
     except UnicodeEncodeError:
         line = b"\xff"
     if not line.isascii():
-        plain = _well_formed(msgspec.to_builtins(item))
-        line = _dumped(plain)
-    if needles:
-        said = json.loads(line)
-        plain = redact.without(said, needles)
-        if plain != said:
-            line = _dumped(plain)
+        plain = _well_formed(redact.without(msgspec.to_builtins(item), needles))
+        line = json.dumps(plain, ensure_ascii=True, separators=(",", ":")).encode("ascii")
     return line + b"\n"
-
-
-def _dumped(plain: Any) -> bytes:
-    return json.dumps(plain, ensure_ascii=True, separators=(",", ":")).encode("ascii")
 
 
 def _well_formed(value: Any) -> Any:

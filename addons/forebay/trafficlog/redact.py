@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote
 
-from forebay.secret import FIELDS, decoded, is_secret
+from forebay.secret import FIELDS, decoded, is_secret, is_secret_field
 
 MASK = "REDACTED"
 USERINFO = "REDACTED:REDACTED@"
@@ -156,7 +156,7 @@ def fields(
         if left < 0:
             return found, True
         name = raw_name.decode("utf-8", "surrogateescape").lower()
-        if name in FIELDS or is_secret(name):
+        if is_secret_field(name):
             value = MASK
         else:
             value = _field_value(name, raw_value.decode("utf-8", "surrogateescape"))
