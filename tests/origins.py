@@ -21,7 +21,7 @@ import h2.config
 import h2.connection
 import h2.events
 import trustme
-from h2.exceptions import StreamClosedError
+from h2.exceptions import ProtocolError, StreamClosedError
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,8 @@ class Reply:
     headers: Iterable[tuple[str, str]] = ()
     body: bytes = b""
     pieces: Iterable[bytes] | AsyncIterator[bytes] | None = None
-    raw: bytes | None = None  # sent as it is, then the connection is closed
-    reset: bool = False  # the connection is reset after what was sent
+    raw: bytes | None = None  # sent as it is, then the connection is closed; HTTP/2: GOAWAY
+    reset: bool = False  # the connection (HTTP/2: the stream) is reset after what was sent
     hold: threading.Event | None = None  # awaited before anything is sent
 
 
@@ -174,7 +174,7 @@ class Origin:
             serve = self._http2
         try:
             await serve(reader, writer, number)
-        except (ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
+        except (ConnectionError, asyncio.IncompleteReadError, ssl.SSLError, ProtocolError):
             pass
         finally:
             writer.close()
@@ -253,7 +253,6 @@ class Origin:
         heads: dict[int, tuple[tuple[str, str], ...]] = {}
         sizes: dict[int, int] = {}
         window = asyncio.Event()
-        answers: set[asyncio.Task] = set()
         while data := await reader.read(65536):
             for event in connection.receive_data(data):
                 match event:
@@ -281,13 +280,18 @@ class Origin:
                         task = asyncio.create_task(
                             self._answer_http2(connection, writer, event.stream_id, seen, window)
                         )
-                        answers.add(task)
-                        task.add_done_callback(answers.discard)
+                        self._tasks.add(task)
+                        task.add_done_callback(self._tasks.discard)
             writer.write(connection.data_to_send())
             await writer.drain()
 
     async def _answer_http2(self, connection, writer, stream: int, seen: Seen, window) -> None:
         reply = await self._reply(seen)
+        if reply.raw is not None:
+            connection.close_connection()
+            writer.write(connection.data_to_send())
+            writer.close()
+            return
         headers = [(":status", str(reply.status)), ("date", formatdate(usegmt=True))]
         headers += [(name.lower(), value) for name, value in reply.headers]
         with contextlib.suppress(StreamClosedError, ConnectionError):
@@ -295,7 +299,10 @@ class Origin:
             if seen.method != "HEAD":
                 async for piece in _pieces(reply):
                     await _send_http2(connection, writer, stream, piece, window)
-            connection.end_stream(stream)
+            if reply.reset:
+                connection.reset_stream(stream)
+            else:
+                connection.end_stream(stream)
             writer.write(connection.data_to_send())
             await writer.drain()
 

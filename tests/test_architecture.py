@@ -23,17 +23,23 @@ POLICY_MODULES = {
     "cache": "breaker cache_status checksum collapse combine completion conditional dates decision "
     "directives entry freshness headers invalidation key largebody parse ranges references rule selection shape "
     "staleness statuses storable structured targeted validation vary",
-    "trafficlog": "backlog failure parts record redact",
+    "trafficlog": "backlog bodyrecord failure parts record recordschema redact redactbody "
+    "redactparse rotation sampling scan secretvalues trouble",
+    "export": "columns combined converter csvrows har harcookies harmessage hartimings lines",
+    "recording": "archive bodytext cassette cassettefile clean hints interaction match tape told yamltext",
 }
 """What decides."""
 OTHER_MODULES = {
-    ".": "announce outcome paths regularfile rulefile rulefiles settings shipped watch",
+    ".": "announce cabundle control outcome paths regularfile rulefile rulefiles settings shipped "
+    "watch",
     "blocklist": "addon asked catalog current download load sources transfer updates",
     "rewrite": "addon editor flows load localfile",
     "cache": "addon answer background collector config crowd database disk draft filedisk folder "
     "generation intake inventory judge load lookup notices pending plan purge ram rawdisk rulebook "
     "store update valuefile variants",
-    "trafficlog": "addon clients connection exchange ledger logfile recorder writer",
+    "trafficlog": "addon archive capture choice clients connection exchange filelock ledger "
+    "logfile logfiles packing reader recorder redaction rotating writer writing",
+    "recording": "addon config session store",
 }
 """Glue (hooks, options, mitmproxy's objects) and I/O (files, threads, clocks)."""
 WHOLE_FOLDERS = {"cli", "proxycore", "turbo"}

@@ -14,7 +14,13 @@ from forebay.proxycore import deferred
 
 logger = logging.getLogger(__name__)
 
-SUMMARISED = ("forebay.blocklist", "forebay.rewrite", "forebay.cache", "forebay.trafficlog")
+SUMMARISED = (
+    "forebay.blocklist",
+    "forebay.rewrite",
+    "forebay.recording",
+    "forebay.cache",
+    "forebay.trafficlog",
+)
 
 
 def is_loopback(host: str) -> bool:
@@ -40,7 +46,7 @@ class Announce:
         for line in deferred.unknown(ctx.options):
             logger.error(line)
         parts = [ctx.master.addons.get(name).summary() for name in SUMMARISED]
-        logger.info("Forebay %s: %s", forebay.__version__, ", ".join(parts))
+        logger.info("Forebay %s: %s", forebay.__version__, ", ".join(filter(None, parts)))
         addresses = ctx.master.addons.get("proxyserver").listen_addrs()
         reachable = [address for address in addresses if not is_loopback(address[0])]
         if reachable:

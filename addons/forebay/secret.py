@@ -87,15 +87,34 @@ def is_secret(name: str) -> bool:
 
 
 def _is_secret(name: str) -> bool:
+    return any(map(is_secret_bare, bare_names(name)))
+
+
+def is_secret_bare(bare: str) -> bool:
+    """Return whether one of `bare_names` is that of a secret."""
+    return bare in _NAMES or (bare.endswith(_ENDINGS) and bare not in _HARMLESS)
+
+
+def is_strong_bare(bare: str) -> bool:
+    """Return whether one of `bare_names` is that of a secret and of nothing else.
+
+    >>> [is_strong_bare(name) for name in ("accesstoken", "password", "code", "key")]
+    [True, True, False, False]
+    """
+    return bare.endswith(_ENDINGS) and bare not in _HARMLESS
+
+
+def bare_names(name: str) -> list[str]:
+    """Return *name*, and each of its levels, in lower case without punctuation.
+
+    >>> bare_names("User[Pass%5fWord]")
+    ['userpassword', 'user', 'password', '']
+    """
     plain = decoded(name).lower()
     names = [plain]
     if "[" in plain or "." in plain:
         names += _LEVELS.split(plain)
-    for each in names:
-        bare = _NO_NAME.sub("", each)
-        if bare in _NAMES or (bare.endswith(_ENDINGS) and bare not in _HARMLESS):
-            return True
-    return False
+    return [_NO_NAME.sub("", each) for each in names]
 
 
 _is_short_secret = lru_cache(maxsize=4096)(_is_secret)

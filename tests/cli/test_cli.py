@@ -21,7 +21,7 @@ def test_version_and_help_are_printed(capsys):
         ([], "usage: forebay proxy"),
         (
             ["frobnicate"],
-            "forebay: expected proxy, init, check, lists, cache, lint, rules or --version, found",
+            "forebay: expected proxy, init, check, lists, cache, lint, rules, report, tail, log,",
         ),
     ],
 )
@@ -47,4 +47,4 @@ def test_the_usage_names_every_command():
     """So that none is forgotten in one of the two places."""
     named = [line.split()[1] for line in cli.USAGE.removeprefix("usage:").splitlines()]
 
-    assert named == ["proxy", "init", "check", "lists", "cache", "lint", "rules", "--version"]
+    assert named == [*cli.COMMANDS, "--version"]

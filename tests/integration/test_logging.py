@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import collections
+import gzip
+import re
 import socket
 import ssl
 import subprocess
@@ -12,7 +15,7 @@ import httpx
 import pytest
 
 from origins import Origin, Reply, ok
-from proxies import read_log
+from proxies import ProxyError, read_log
 
 pytestmark = pytest.mark.integration
 
@@ -275,3 +278,131 @@ def test_all_four_addons_on_one_flow(start_proxy, client_of, tmp_path):
     for record in (miss, hit):
         assert [rule["id"] for rule in record["forebay.rewrite"]] == ["both", "both"]
         assert record["http.response.body.size"] == 1
+
+
+def test_bodies_are_recorded_on_demand_decoded_and_redacted(start_proxy, client_of):
+    """Of the wished types only; what goes over the wire stays as it is."""
+    proxy = start_proxy(
+        trafficlog_bodies="application/json", trafficlog_body_bytes="1k", cache=False
+    )
+    packed = gzip.compress(b'{"token": "s3cr3t", "items": [1, 2]}')
+    bomb = gzip.compress(b"[" + b"1," * 5_000_000 + b"1]")
+
+    def handle(seen):
+        kind = "text/html" if seen.target == "/html" else "application/json"
+        coded = [] if seen.target == "/html" else [("content-encoding", "gzip")]
+        body = {"/html": b"<p>", "/bomb": bomb}.get(seen.target, packed)
+        return Reply(headers=[("content-type", kind), *coded], body=body)
+
+    with Origin(handle) as origin:
+        client = client_of(proxy)
+        answer = client.post(origin.url("/json"), json={"password": "hunter2", "name": "ann"})
+        client.get(origin.url("/html"))
+        client.get(origin.url("/bomb"))
+
+    json_, html, large = proxy.records()
+
+    assert answer.json() == {"token": "s3cr3t", "items": [1, 2]}
+    assert json_["forebay.request.body"]["text"] == '{"password":"REDACTED","name":"ann"}'
+    assert json_["forebay.response.body"]["text"] == '{"token":"REDACTED","items":[1,2]}'
+    assert json_["http.response.body.size"] == len(packed)
+    assert json_["forebay.response.body.decoded_size"] == 36
+    assert html["forebay.response.body"] is None
+    assert large["forebay.response.body"]["size"] == 1024
+    assert large["forebay.response.body"]["truncated"] is True
+    assert "hunter2" not in str(json_)
+
+
+def test_equal_secrets_stay_equal_on_demand(start_proxy, client_of, tmp_path):
+    """Over a restart, too."""
+    rules = tmp_path / "home" / "rules" / "redact.yaml"
+    rules.parent.mkdir(parents=True)
+    rules.write_text("mode: hash\nnames: [employee]\n", encoding="utf-8")
+    found = []
+    with Origin() as origin:
+        for _ in range(2):
+            proxy = start_proxy(trafficlog_headers=True)
+            client_of(proxy).get(
+                origin.url("/?employee=7"), headers={"authorization": "Bearer abcdef"}
+            )
+            found.append(proxy.records()[-1])
+
+    first, second = found
+    (hashed,) = first["http.request.header"]["authorization"]
+    assert re.fullmatch(r"Bearer REDACTED-[0-9a-f]{16}", hashed)
+    assert second["http.request.header"]["authorization"] == [hashed]
+    assert first["url.query"].startswith("employee=REDACTED-")
+    assert first["service.instance.id"] != second["service.instance.id"]
+
+
+def test_a_mistake_in_the_rules_of_redaction_refuses_the_start(start_proxy, tmp_path):
+    rules = tmp_path / "home" / "rules" / "redact.yaml"
+    rules.parent.mkdir(parents=True)
+    rules.write_text("mode: hush\n", encoding="utf-8")
+
+    with pytest.raises(ProxyError, match=r"redact\.yaml:1:1: mode: expected 'mask', 'hash' or"):
+        start_proxy()
+
+
+def test_only_what_is_wished_is_recorded_and_all_that_went_wrong(start_proxy, client_of):
+    proxy = start_proxy(trafficlog_filter="~u /wanted", trafficlog_sample="404=0")
+    with Origin(lambda seen: Reply(status=404 if "none" in seen.target else 200)) as origin:
+        client = client_of(proxy)
+        for path in ("/wanted", "/other", "/wanted-none"):
+            client.get(origin.url(path))
+        client.get("http://ads.example/blocked")
+        client.get(f"http://127.0.0.1:{unused_port()}/dead")
+
+    records = proxy.records()
+
+    assert [record["url.path"] for record in records] == ["/wanted", "/blocked", "/dead"]
+    seqs = [record["seq"] for record in records]
+    assert seqs == list(range(seqs[0], seqs[0] + 3))  # what is left out takes no number
+
+
+def test_who_it_was(start_proxy, client_of):
+    """By the name given to the proxy; the password is nowhere."""
+    proxy = start_proxy(proxyauth="ann:hunter2")
+    with Origin() as origin:
+        target = f"127.0.0.1:{origin.port}"
+        credentials = base64.b64encode(b"ann:hunter2").decode()
+        raw(
+            proxy,
+            f"GET http://{target}/ HTTP/1.1\r\nHost: {target}\r\nProxy-Authorization: Basic {credentials}\r\n\r\n".encode(),
+        )
+    record = proxy.records()[-1]
+
+    assert record["user.name"] == "ann"
+    assert "hunter2" not in str(record)
+
+
+def test_what_passes_unread_is_counted(start_proxy, authority):
+    """A host that is not intercepted: no hook tells how much went through."""
+    with Origin(tls=authority.context()) as origin:
+        proxy = start_proxy(ignore_hosts=rf"^127\.0\.0\.1:{origin.port}$")
+        with socket.create_connection(("127.0.0.1", proxy.port), timeout=20) as client:
+            client.sendall(f"CONNECT 127.0.0.1:{origin.port} HTTP/1.1\r\n\r\n".encode())
+            assert b" 200 " in client.recv(1000)
+            trust = ssl._create_unverified_context()
+            incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+            inside = trust.wrap_bio(incoming, outgoing, server_hostname="localhost")
+            sent = received = 0
+            while True:
+                try:
+                    inside.do_handshake()
+                    break
+                except ssl.SSLWantReadError:
+                    data = outgoing.read()
+                    client.sendall(data)
+                    sent += len(data)
+                    data = client.recv(65536)
+                    received += len(data)
+                    incoming.write(data)
+            data = outgoing.read()
+            client.sendall(data)
+            sent += len(data)
+    (record,) = proxy.records()
+
+    assert record["kind"] == "tunnel"
+    assert record["forebay.client.bytes"] == sent
+    assert record["forebay.server.bytes"] >= received > 0

@@ -43,7 +43,7 @@ def record_of(
     exchange = replace(exchange, flow=flow_of(exchange, answered))
     found = trial(given_rules, exchange, answered=answered)
     after = found.exchange
-    full, _, _ = parts.urls(after.scheme, after.host, after.port, after.target)
+    full, _, _ = parts.urls(redact.DEFAULT, after.scheme, after.host, after.port, after.target)
     record = Record(
         kind="http",
         seq=1,

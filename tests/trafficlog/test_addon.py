@@ -5,6 +5,7 @@ Each ending is the hooks that mitmproxy 12.2.3 runs for it, in their order.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,6 +24,15 @@ from forebay.trafficlog.addon import TrafficlogAddon
 from trafficlog.support import NOW, lines
 
 REFUSED = "[Errno 111] Connect call failed ('192.0.2.1', 443)"
+
+
+def run(addon: TrafficlogAddon) -> None:
+    """The proxy runs, and so does its loop."""
+
+    async def running() -> None:
+        addon.running()
+
+    asyncio.run(running())
 
 
 def connect(host: str = "h.example") -> http.HTTPFlow:
@@ -571,7 +581,7 @@ def test_switched_off_it_does_nothing(tmp_path):
     addon = TrafficlogAddon()
     with taddons.context(addon) as tctx:
         tctx.configure(addon, trafficlog=False, forebay_home=str(tmp_path / "home"))
-        addon.running()
+        run(addon)
         flow = tflow.tflow(resp=True)
         addon.requestheaders(flow)
         addon.response(flow)
@@ -608,7 +618,7 @@ def test_a_file_that_cannot_be_written_refuses_the_start(tmp_path, caplog):
 
 def test_at_run_time_it_is_rolled_back(log, tmp_path):
     """The file before stays."""
-    log.addon.running()
+    run(log.addon)
     with pytest.raises(exceptions.OptionsError, match="expected a writable file"):
         log.tctx.configure(log.addon, trafficlog_file=str(tmp_path))
     response(log)
@@ -622,7 +632,7 @@ def test_it_says_when_unreadable_requests_cannot_be_seen(log, caplog, level):
     core = logging.getLogger(LOGGER)
     before = core.level
     core.setLevel(level)
-    log.addon.running()
+    run(log.addon)
     core.setLevel(before)
 
     warned = [r.getMessage() for r in caplog.records if "go unrecorded" in r.getMessage()]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from mitmproxy.test import tflow
 
-from forebay.trafficlog.clients import Client, Traffic
+from forebay.proxycore.passed import Traffic
+from forebay.trafficlog.clients import Client
 
 
 def test_a_flow_tells_of_the_connect_it_came_through():

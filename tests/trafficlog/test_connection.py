@@ -8,9 +8,10 @@ import pytest
 from mitmproxy.test import tflow, tutils
 
 from forebay import outcome
+from forebay.proxycore.passed import Traffic
 from forebay.trafficlog import connection
-from forebay.trafficlog.clients import Traffic
 from forebay.trafficlog.exchange import Ending
+from forebay.trafficlog.parts import Draft
 from forebay.trafficlog.record import Record, encode
 from trafficlog.support import NOW
 
@@ -34,7 +35,7 @@ def test_raw_bytes_by_themselves():
     flow.timestamp_created = NOW - 2
     found = written(
         connection.of_raw(
-            4, flow, "tcp", {}, connect=None, traffic=Traffic(1, 2, 3, 4), ending=Ending(NOW)
+            Draft(4), flow, "tcp", {}, connect=None, traffic=Traffic(1, 2, 3, 4), ending=Ending(NOW)
         )
     )
 
@@ -54,7 +55,13 @@ def test_raw_bytes_through_a_connect():
     flow = tflow.ttcpflow(err=True)
     found = written(
         connection.of_raw(
-            1, flow, "tunnel", {"err": "x"}, connect=through, traffic=None, ending=Ending(NOW)
+            Draft(1),
+            flow,
+            "tunnel",
+            {"err": "x"},
+            connect=through,
+            traffic=None,
+            ending=Ending(NOW),
         )
     )
 
@@ -72,7 +79,7 @@ def test_a_connection_that_no_flow_tells_of():
     server.error = "refused"
     found = written(
         connection.of_connection(
-            1, "tcp", client, server, {"refused": "connect_failed"}, ending=Ending(NOW)
+            Draft(1), "tcp", client, server, {"refused": "connect_failed"}, ending=Ending(NOW)
         )
     )
 
@@ -87,7 +94,7 @@ def test_a_handshake_that_failed_asked_for_a_name():
     client.timestamp_tls_setup = None
     found = written(
         connection.of_connection(
-            1,
+            Draft(1),
             "tls",
             client,
             None,
@@ -108,7 +115,9 @@ def test_a_server_that_was_never_connected():
     server = tflow.tserver_conn()
     server.address = server.timestamp_start = server.timestamp_tls_setup = None
     found = written(
-        connection.of_connection(1, "tcp", tflow.tclient_conn(), server, {}, ending=Ending(NOW))
+        connection.of_connection(
+            Draft(1), "tcp", tflow.tclient_conn(), server, {}, ending=Ending(NOW)
+        )
     )
 
     for name in ("server.address", "forebay.server.connection.id", "forebay.server.tls.version"):
@@ -124,7 +133,7 @@ def test_a_dns_query(given, duration_s, error_type):
     flow.request.timestamp = NOW
     if flow.response:
         flow.response.timestamp = NOW + 1
-    found = written(connection.of_dns(1, flow))
+    found = written(connection.of_dns(Draft(1), flow))
 
     assert found["dns.question.name"] == "dns.google"
     assert found["forebay.duration_s"] == duration_s
@@ -133,7 +142,7 @@ def test_a_dns_query(given, duration_s, error_type):
 
 def test_a_dns_query_without_a_question():
     assert (
-        written(connection.of_dns(1, tflow.tdnsflow(req=tutils.tdnsreq(questions=[]))))[
+        written(connection.of_dns(Draft(1), tflow.tdnsflow(req=tutils.tdnsreq(questions=[]))))[
             "dns.question.name"
         ]
         is None
@@ -150,7 +159,7 @@ def test_a_dns_query_without_a_question():
 )
 def test_what_was_no_request(message, status):
     """HTTP/2 has no answer to it."""
-    found = written(connection.of_malformed(1, ("192.0.2.1", 5), message, NOW))
+    found = written(connection.of_malformed(Draft(1), ("192.0.2.1", 5), message, NOW))
 
     assert found["kind"] == "malformed"
     assert found["http.response.status_code"] == status

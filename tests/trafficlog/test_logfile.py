@@ -214,3 +214,93 @@ def test_a_full_disk_is_an_error_not_an_exception(clock):
     assert error is not None
     assert error.errno == errno.ENOSPC
     file.close()
+
+
+@posix
+def test_what_was_renamed_between_open_and_lock_is_not_written(file, monkeypatch):
+    """Its writer rotates it at this moment, and somebody will read it as whole."""
+    import fcntl
+
+    flock, moved = fcntl.flock, []
+
+    def late(fd, operation):
+        if not moved:
+            moved.append(file.path.rename(file.path.with_suffix(".1")))
+        return flock(fd, operation)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    file.open()
+    file.append(b"1\n")
+
+    assert moved[0].read_bytes() == b""
+    assert file.path.read_bytes() == b"1\n"
+
+
+@posix
+def test_a_file_that_others_always_move_is_given_up(file, monkeypatch):
+    """An open must end."""
+    import fcntl
+
+    flock = fcntl.flock
+
+    def late(fd, operation):
+        for path in file.path.parent.glob("*.jsonl"):
+            path.unlink()
+        return flock(fd, operation)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+
+    with pytest.raises(OSError, match="Every name for it is in use"):
+        file.open()
+
+
+def test_a_file_is_moved_and_begun_anew(file):
+    """Torn as it may be, the new one begins with a whole line."""
+    file.path.parent.mkdir()
+    file.path.write_bytes(b"torn")
+    file.open()
+    old = file.path.with_name("old.jsonl")
+    file.move_to(old)
+    file.append(b"1\n")
+
+    assert old.read_bytes() == b"torn"
+    assert file.path.read_bytes() == b"1\n"
+
+
+@posix
+def test_only_a_regular_file_in_its_place_is_found(tmp_path, file, clock):
+    """What is no such file cannot be rotated."""
+    assert file.found() is None
+    file.open()
+    file.append(b"1\n")
+    found = file.found()
+    file.path.unlink()
+    (tmp_path / "link.jsonl").symlink_to(tmp_path / "elsewhere")
+    link = LogFile(tmp_path / "link.jsonl", clock)
+    link.open()
+    null = LogFile(Path("/dev/null"), clock)
+    null.open()
+
+    assert found is not None
+    assert found.st_size == 2
+    assert [each.found() for each in (file, link, null)] == [None, None, None]
+    link.close()
+    null.close()
+
+
+@posix
+def test_a_sync_tells_what_is_wrong(file, clock, monkeypatch):
+    """And asks nothing of a device, which could only refuse."""
+
+    def broken(fd):
+        raise OSError(errno.EIO, "Input/output error")
+
+    null = LogFile(Path("/dev/null"), clock)
+    null.open()
+    file.open()
+    assert file.sync() is None
+    monkeypatch.setattr(os, "fsync", broken)
+
+    assert file.sync().errno == errno.EIO
+    assert null.sync() is None
+    null.close()

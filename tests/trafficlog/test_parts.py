@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forebay.trafficlog import parts
+from forebay.trafficlog.redact import DEFAULT
 
 
 @pytest.mark.parametrize(
@@ -25,21 +26,21 @@ from forebay.trafficlog import parts
     ],
 )
 def test_urls(scheme, host, port, target, expected):
-    assert parts.urls(scheme, host, port, target) == expected
+    assert parts.urls(DEFAULT, scheme, host, port, target) == expected
 
 
 def test_a_long_target_is_cut_between_its_parts():
     """Half a value might be half a password, without the @ that tells so."""
     target = "/p?a=1&u=https%3A%2F%2Fme%3A" + "hunter2" * 2000 + "%40h"
 
-    full, path, query = parts.urls("http", "h", 80, target)
+    full, path, query = parts.urls(DEFAULT, "http", "h", 80, target)
 
     assert (full, path, query) == ("http://h/p?a=1&", "/p", "a=1&")
 
 
 @given(st.text(st.characters(exclude_categories=())), st.text(), st.integers(0, 65535))
 def test_any_target_is_taken(target, host, port):
-    full, path, query = parts.urls("http", host, port, target)
+    full, path, query = parts.urls(DEFAULT, "http", host, port, target)
 
     assert full is None or full.startswith("http://")
     assert len(path) + len(query or "") < 10 * len(target) + 100
@@ -58,11 +59,11 @@ def test_any_target_is_taken(target, host, port):
 )
 def test_other_host(named, expected):
     """Null where it says nothing new."""
-    assert parts.other_host(named, "h", 81) == expected
+    assert parts.other_host(DEFAULT, named, "h", 81) == expected
 
 
 def test_an_ipv6_host_field_is_bracketed():
-    assert parts.other_host("[::1]:81", "::1", 81) is None
+    assert parts.other_host(DEFAULT, "[::1]:81", "::1", 81) is None
 
 
 @pytest.mark.parametrize(
@@ -118,11 +119,9 @@ def test_tls_version(text, expected):
 
 
 def test_texts_are_bounded_and_null_when_there_is_none():
-    assert parts.message(None) is None
-    assert parts.user_agent(None) is None
-    assert parts.message("x" * 5000) == "x" * 1000
-    assert parts.user_agent("x" * 5000) == "x" * 512
+    assert parts.excerpt(DEFAULT, None, 10) is None
+    assert parts.excerpt(DEFAULT, "x" * 5000, 512) == "x" * 512
     assert parts.server_name(None) is None
     assert parts.server_name("x" * 5000) == "x" * 255
-    assert parts.verdict({}, "block") is None
-    assert parts.verdict({"block": {"rule": "r"}}, "block") == {"rule": "r"}
+    assert parts.verdict(DEFAULT, {}, "block") is None
+    assert parts.verdict(DEFAULT, {"block": {"rule": "r"}}, "block") == {"rule": "r"}

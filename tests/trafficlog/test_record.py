@@ -102,6 +102,8 @@ def test_names_are_the_documented_ones():
         "error.",
         "tls.",
         "dns.",
+        "user.",
+        "service.",
     )
     assert all(name.startswith((*standard, "forebay.")) for name in names[4:])
     assert {"http.request.method", "url.full", "http.response.status_code"} <= set(names)
@@ -127,6 +129,7 @@ def test_a_gap_is_a_line_like_the_others():
         "lost": 2,
         "from_seq": 3,
         "to_seq": 5,
+        "service.instance.id": None,
     }
 
 

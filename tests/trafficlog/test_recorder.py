@@ -7,16 +7,17 @@ from mitmproxy.test import tflow
 
 from forebay import outcome
 from forebay.errors import ForebayError
+from forebay.trafficlog.parts import Draft
 from forebay.trafficlog.record import Record
 from forebay.trafficlog.recorder import Recorder
 from trafficlog.support import lines
 
 
-def make(seq: int, kind: str = "http") -> Record:
-    return Record(kind=kind, seq=seq)
+def make(draft: Draft, kind: str = "http") -> Record:
+    return Record(kind=kind, seq=draft.seq, instance=draft.instance)
 
 
-def fail(seq: int) -> Record:
+def fail(draft: Draft) -> Record:
     raise ValueError("Authorization: secret")
 
 
@@ -67,7 +68,14 @@ def test_an_error_costs_one_record_and_one_warning(recorder, tmp_path, caplog):
 
     found = lines(tmp_path / "t.jsonl")
     assert [found[0]["seq"], found[2]["seq"]] == [1, 5]
-    assert found[1] == {"v": 1, "kind": "gap", "lost": 3, "from_seq": 2, "to_seq": 4}
+    assert found[1] == {
+        "v": 1,
+        "kind": "gap",
+        "lost": 3,
+        "from_seq": 2,
+        "to_seq": 4,
+        "service.instance.id": recorder.instance,
+    }
     (warning,) = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
     assert "a record is lost" in warning
     assert "secret" not in warning

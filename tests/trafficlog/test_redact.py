@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import quote
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forebay.trafficlog import redact
+from forebay.trafficlog.secretvalues import Shape
 
 SECRETS = st.text("abcdefghijkmnopqrstuvwxyz0123456789", min_size=12, max_size=24)
 NAMES = st.sampled_from(
@@ -149,8 +151,8 @@ def test_header_fields():
 
     assert not cut
     assert found == {
-        "authorization": ["REDACTED"],
-        "cookie": ["REDACTED"],
+        "authorization": ["Bearer REDACTED"],
+        "cookie": ["a=REDACTED"],
         "x-goog-api-key": ["REDACTED"],
         "referer": ["https://h/?code=REDACTED&a=1"],
         "x-note": ["password: REDACTED"],
@@ -248,3 +250,117 @@ class TestNeedles:
         found = redact.needles(["s3cret", "s3cret-and-more"])
 
         assert redact.without("s3cret-and-more s3cret", found) == "REDACTED REDACTED"
+
+
+HASHING = redact.Redactor(redact.Policy(redact.Mode.HASH, key=b"key"))
+DROPPING = redact.Redactor(redact.Policy(redact.Mode.DROP))
+
+
+class TestHash:
+    def test_equal_secrets_stay_equal_wherever_they_stand(self):
+        """So that records can be joined."""
+        token = HASHING.mask("abc")
+        found, _ = HASHING.fields(
+            [
+                (b"Authorization", b"Bearer abc"),
+                (b"Cookie", b"session=abc; other=d"),
+                (b"Set-Cookie", b"session=abc; Secure"),
+                (b"X-Api-Key", b"abc"),
+            ],
+            1000,
+        )
+
+        assert re.fullmatch("REDACTED-[0-9a-f]{16}", token)
+        assert HASHING.target("/?access_token=abc") == f"/?access_token={token}"
+        assert HASHING.target("/?access_token=%61bc") == f"/?access_token={token}"
+        assert HASHING.text("password: abc") == f"password: {token}"
+        assert found == {
+            "authorization": [f"Bearer {token}"],
+            "cookie": [f"session={token}; other={HASHING.mask('d')}"],
+            "set-cookie": [f"session={token}; Secure"],
+            "x-api-key": [token],
+        }
+
+    def test_another_key_gives_another_hash(self):
+        other = redact.Redactor(redact.Policy(redact.Mode.HASH, key=b"other"))
+
+        assert other.mask("abc") != HASHING.mask("abc") != HASHING.mask("abd")
+
+
+class TestDrop:
+    def test_the_name_goes_too(self):
+        found, _ = DROPPING.fields([(b"Cookie", b"a=b"), (b"Accept", b"*/*")], 1000)
+
+        assert found == {"accept": ["*/*"]}
+        assert DROPPING.target("/a;jsessionid=1?token=x&b=1") == "/a?b=1"
+        assert DROPPING.target("https://u:p@h/") == "https://REDACTED:REDACTED@h/"
+
+
+class TestRules:
+    def test_further_names(self):
+        redactor = redact.Redactor(redact.Policy(names=("employeeid", "xinternal*")))
+
+        assert redactor.target("/?employee_id=7&id=8") == "/?employee_id=REDACTED&id=8"
+        assert redactor.fields([(b"X-Internal-Trace", b"7")], 99)[0] == {
+            "x-internal-trace": ["REDACTED"]
+        }
+
+    def test_names_that_are_kept(self):
+        redactor = redact.Redactor(redact.Policy(keep=frozenset({"code", "theme", "xapikey"})))
+        found, _ = redactor.fields([(b"Cookie", b"theme=dark; a=b"), (b"X-API-Key", b"k")], 99)
+
+        assert redactor.target("/?code=7&key=8") == "/?code=7&key=REDACTED"
+        assert redactor.text("X-Api-Key: k") == "X-Api-Key: k"
+        assert found == {"cookie": ["theme=dark; a=REDACTED"], "x-api-key": ["k"]}
+
+    def test_further_shapes(self):
+        shape = Shape("employee", (), re.compile("EMP-[0-9]{3}"))
+        redactor = redact.Redactor(redact.Policy(shapes=(shape,), emails=True))
+
+        assert redactor.target("/e/EMP-123/x") == "/e/REDACTED/x"
+        assert redactor.text("of EMP-123, ann@example.com") == "of REDACTED, REDACTED"
+        assert redactor.verdict({"reason": "EMP-123"}) == {"reason": "REDACTED"}
+
+
+@pytest.mark.parametrize(
+    "redactor", [redact.DEFAULT, HASHING, DROPPING], ids=["mask", "hash", "drop"]
+)
+class TestEveryMode:
+    @given(text=ANY_TEXT)
+    def test_twice_is_once(self, redactor, text):
+        once = redactor.text(text)
+        target = redactor.target(text)
+
+        assert redactor.text(once) == once
+        assert redactor.target(target) == target or redactor is DROPPING
+
+    @given(secret=SECRETS, name=NAMES)
+    def test_no_planted_secret_stays(self, redactor, secret, name):
+        jwt = f"eyJhbGciOiJIUzI1NiJ9.{secret}.{secret}"
+        lines = [
+            (b"Authorization", f"Bearer {secret}".encode()),
+            (b"Authorization", secret.encode()),
+            (b"Cookie", f"a={secret}; {secret}; b={secret}".encode()),
+            (b"Set-Cookie", f"a={secret}; Path=/; HttpOnly".encode()),
+            (b"Referer", f"https://h/?{name}={secret}".encode()),
+            (b"X-Note", f"see {jwt}".encode()),
+        ]
+
+        assert secret not in str(list(redactor.fields(lines, 10_000)[0].values()))
+        assert secret not in redactor.target(f"/a/{jwt}?{name}={secret}&x={jwt}")
+
+
+def test_the_scheme_of_credentials_stays_where_it_is_one():
+    def shown(value: bytes) -> str:
+        return redact.fields([(b"Authorization", value)], 999)[0]["authorization"][0]
+
+    assert shown(b'Digest username="u", response="x"') == "Digest REDACTED"
+    assert shown(b"s3cret with-space") == "REDACTED"
+
+
+def test_what_is_remembered_makes_no_difference():
+    """One value in two fields, of which one is secret."""
+    for _ in range(2):
+        found, _cut = redact.fields([(b"X-Token", b"abc"), (b"X-Other", b"abc")], 99)
+
+        assert found == {"x-token": ["REDACTED"], "x-other": ["abc"]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 
 import forebay
@@ -14,41 +15,31 @@ usage: forebay proxy [--web] [mitmproxy arguments]   start the proxy on 127.0.0.
        forebay cache ls|show|purge|stats|verify      look into the cache, or delete from it
        forebay lint [FILE…]                          look for mistakes in rewrite rules, run tests
        forebay rules test|import|schema              try rules on recorded traffic, import them
+       forebay report [FILE…] [--html OUT]           what the traffic log says, at a glance
+       forebay tail [FILE]                           follow the traffic log
+       forebay log scan|schema|files                 look for secrets in logs, describe records
+       forebay export har|csv|combined|parquet       the traffic log in other formats
+       forebay query SQL [FILE…]                     ask the traffic log by SQL (extra duckdb)
+       forebay record [--file FILE] -- COMMAND       run a command, record what it asks of others
+       forebay replay [--file FILE] -- COMMAND       run it again, answer from the recording
+       forebay recording ls|show|prune|redact|convert  look into recordings, change them
        forebay --version
 """
+COMMANDS = (
+    *("proxy", "init", "check", "lists", "cache", "lint", "rules", "report", "tail", "log"),
+    *("export", "query", "record", "replay", "recording"),
+)
+_ONE_MODULE = {"replay": "record"}
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; return its exit status (2: the arguments are wrong)."""
     match sys.argv[1:] if arguments is None else arguments:
-        case ["proxy", *rest]:
-            from forebay.cli import proxy
-
-            return proxy.run(rest)
-        case ["init", *rest]:
-            from forebay.cli import init
-
-            return init.run(rest)
-        case ["check", *rest]:
-            from forebay.cli import check
-
-            return check.run(rest)
-        case ["lists", *rest]:
-            from forebay.cli import lists
-
-            return lists.run(rest)
-        case ["cache", *rest]:
-            from forebay.cli import cache
-
-            return cache.run(rest)
-        case ["lint", *rest]:
-            from forebay.cli import lint
-
-            return lint.run(rest)
-        case ["rules", *rest]:
-            from forebay.cli import rules
-
-            return rules.run(rest)
+        case [command, *rest] if command in COMMANDS:
+            module = importlib.import_module(f"forebay.cli.{_ONE_MODULE.get(command, command)}")
+            if module.__name__ == "forebay.cli.record":
+                rest = [command, *rest]  # it is both
+            return int(module.run(rest))
         case ["--version"]:
             print(f"forebay {forebay.__version__}")
             return 0
@@ -57,8 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
             return 0
         case [command, *_]:
             print(
-                "forebay: expected proxy, init, check, lists, cache, lint, rules or --version, "
-                f"found {command!r}",
+                f"forebay: expected {', '.join(COMMANDS)} or --version, found {command!r}",
                 file=sys.stderr,
             )
         case _:

@@ -27,6 +27,7 @@ from forebay.proxycore import (
     holding,
     hopbyhop,
     interim,
+    passed,
     pressure,
     retry,
     segments,
@@ -77,6 +78,7 @@ GUARDS = (
     Guard(unreachable.PATCH, unreachable.self_test, filter_rests_on_it=False),
     Guard(holding.PATCH, holding.self_test, filter_rests_on_it=False),
     Guard(source.PATCH, source.self_test, filter_rests_on_it=False),
+    Guard(passed.PATCH, passed.self_test, filter_rests_on_it=False),
     Guard(None, segments.self_test, filter_rests_on_it=True),
     Guard(None, tunnels.self_test, filter_rests_on_it=True),
 )

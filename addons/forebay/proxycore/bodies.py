@@ -111,11 +111,26 @@ def response_size(flow: http.HTTPFlow) -> int | None:
     """Return the bytes of the response's body as transferred, or None when not known."""
     if flow.response is None:
         return None
-    bodies = _of(flow)
-    if bodies.response.size_bytes:
-        return bodies.response.size_bytes
+    body = _of(flow).response
+    if body.size_bytes or body.finished:
+        return body.size_bytes  # what addons have made of it since does not count
     content = flow.response.raw_content
     return 0 if content is None else len(content)
+
+
+def delivered_size(flow: http.HTTPFlow) -> int | None:
+    """Return the bytes of the response's body handed to the client's connection, if known.
+
+    To be asked at the end, when addons have edited what is kept whole.
+    """
+    if flow.response is None:
+        return None
+    content = flow.response.raw_content
+    if content is not None:
+        return len(content)
+    body = _of(flow).response
+    # Nobody counts what another script's stream returns.
+    return body.size_bytes if body.inner is None and body.finished else None
 
 
 # The four below are called by proxycore's addon, which stands first in the

@@ -21,29 +21,25 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from mitmproxy import connection, ctx, dns, http, tcp, tls, udp
+from mitmproxy import command, connection, ctx, dns, http, tcp, tls, udp
 from mitmproxy.addonmanager import Loader
 from mitmproxy.proxy import server_hooks
 from mitmproxy.proxy.mode_specs import Socks5Mode
 
-from forebay import settings
+from forebay import outcome, settings
 from forebay.errors import ForebayError
 from forebay.proxycore import malformed, unreachable
-from forebay.trafficlog import failure, redact
+from forebay.trafficlog import choice, failure, redact, writing
 from forebay.trafficlog.connection import of_malformed
 from forebay.trafficlog.exchange import Ending
 from forebay.trafficlog.ledger import Ledger
 from forebay.trafficlog.recorder import Recorder
+from forebay.trafficlog.redaction import Redaction
 
 logger = logging.getLogger(__name__)
 
-_OPTIONS = {
-    "trafficlog",
-    "trafficlog_file",
-    "trafficlog_headers",
-    "forebay_home",
-    "rewrite_env",
-}
+_FILE_OPTIONS = {"trafficlog", "trafficlog_file", "forebay_home"}
+_REDACTION_OPTIONS = {"trafficlog", "forebay_home", "forebay_rules"}
 
 
 class TrafficlogAddon:
@@ -56,6 +52,7 @@ class TrafficlogAddon:
         self._recorder = Recorder()
         self._ledger = Ledger(self._recorder, clock)
         self._malformed = malformed.Malformed(self._unreadable)
+        self._redaction = Redaction(self._put_redactor)
         self._running = False
 
     def load(self, loader: Loader) -> None:
@@ -78,13 +75,21 @@ class TrafficlogAddon:
             False,
             "Record all header fields too, with those masked that carry secrets.",
         )
+        choice.declare(loader)
+        writing.declare(loader)
 
     def configure(self, updated: set[str]) -> None:
         """Open the file; one that cannot be written is refused, and the one before stays."""
-        if not updated & _OPTIONS:
-            return
         try:
-            self._recorder.write_to(_file() if ctx.options.trafficlog else None)
+            if updated & _REDACTION_OPTIONS:
+                self._read_redaction()
+            if updated & writing.OPTIONS:
+                self._recorder.writing.configure()
+            if updated & choice.OPTIONS:
+                self._ledger.only, self._ledger.sampling = choice.records()
+                self._ledger.capture.wish = choice.bodies()
+            if updated & _FILE_OPTIONS:
+                self._recorder.write_to(_file() if ctx.options.trafficlog else None)
         except ForebayError as error:
             settings.reject(error, running=self._running)
             return
@@ -98,8 +103,10 @@ class TrafficlogAddon:
             self._malformed.uninstall()
 
     def running(self) -> None:
-        """Check that requests which cannot be read are noticed."""
+        """Begin to watch files, and check that requests which cannot be read are noticed."""
         self._running = True
+        self._redaction.start()
+        self._recorder.writing.begin()
         if self._recorder.is_on:
             try:
                 malformed.self_test()
@@ -109,6 +116,7 @@ class TrafficlogAddon:
     def done(self) -> None:
         """Record what is under way, and let go of the file."""
         self._malformed.uninstall()
+        self._redaction.stop()
         self._ledger.stop()
         self._recorder.stop()
 
@@ -120,12 +128,38 @@ class TrafficlogAddon:
         home = Path.home()
         return f"log {Path('~') / path.relative_to(home) if path.is_relative_to(home) else path}"
 
+    @command.command("forebay.log.rotate")  # type: ignore[untyped-decorator]
+    def rotate(self) -> str:
+        """Begin a new log file; the one before stays beside it."""
+        path = self._recorder.path
+        if path is None:
+            return "the log is off"
+        self._recorder.rotate()
+        return f"a new {path} begins"
+
     # HTTP
 
+    def _refuse(self, flow: http.HTTPFlow) -> None:
+        why = self._recorder.writing.refuses()
+        if why is not None and flow.live and flow.error is None:
+            outcome.of(flow)["answer"] = "trafficlog"
+            flow.response = http.Response.make(
+                503,
+                f"{why}\n",
+                {"Content-Type": "text/plain; charset=utf-8", "Retry-After": "5"},
+            )
+
     def requestheaders(self, flow: http.HTTPFlow) -> None:
-        """Note an exchange."""
+        """Note an exchange; refuse it when it cannot be recorded and must be."""
         if self._recorder.is_on:
+            self._refuse(flow)
             self._ledger.begin_exchange(flow)
+            self._ledger.capture.request(flow)
+
+    def responseheaders(self, flow: http.HTTPFlow) -> None:
+        """Begin to keep the body."""
+        if self._recorder.is_on:
+            self._ledger.capture.response(flow)
 
     def response(self, flow: http.HTTPFlow) -> None:
         """Record an exchange, unless a WebSocket begins with it."""
@@ -195,7 +229,8 @@ class TrafficlogAddon:
         self._ledger.handshake_failed(data.context.client, data.context.server, data.conn.error)
 
     def http_connect(self, flow: http.HTTPFlow) -> None:
-        """Note a CONNECT, whose fate is open."""
+        """Note a CONNECT, whose fate is open, or refuse it as any other request."""
+        self._refuse(flow)
         client = self._ledger.client(flow.client_conn)
         if client is not None:
             client.tunnels[flow.id] = flow
@@ -240,7 +275,20 @@ class TrafficlogAddon:
     udp_message = tcp_message
     tcp_error = udp_end = udp_error = dns_response = dns_error = tcp_end
 
+    def _read_redaction(self) -> None:
+        if ctx.options.trafficlog:
+            self._redaction.configure(
+                settings.shipped_rules(),
+                settings.user_rules(),
+                settings.path("forebay_home", ctx.options.forebay_home),
+                running=self._running,
+            )
+
+    def _put_redactor(self, redactor: redact.Redactor) -> None:
+        self._recorder.redactor = redactor
+
     def _unreadable(self, address: tuple[str, int], message: str) -> None:
+        self._ledger.tell_at(address)
         self._recorder.record(of_malformed, address, message, self._clock())
 
 

@@ -54,22 +54,3 @@ class Client:
             if len(self.failures) >= _MOST_FAILURES:
                 del self.failures[next(iter(self.failures))]
             self.failures[text] = kind
-
-
-@dataclass(slots=True)
-class Traffic:
-    """Messages and payload bytes that passed in both directions."""
-
-    client_messages: int = 0
-    server_messages: int = 0
-    client_bytes: int = 0
-    server_bytes: int = 0
-
-    def count(self, size_bytes: int, *, from_client: bool) -> None:
-        """Add a message."""
-        if from_client:
-            self.client_messages += 1
-            self.client_bytes += size_bytes
-        else:
-            self.server_messages += 1
-            self.server_bytes += size_bytes

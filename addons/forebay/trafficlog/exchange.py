@@ -14,9 +14,11 @@ from mitmproxy import connection, http
 
 from forebay import outcome
 from forebay.proxycore import bodies
-from forebay.trafficlog import failure, parts, redact
-from forebay.trafficlog.clients import Traffic
+from forebay.proxycore.passed import Traffic
+from forebay.trafficlog import failure, parts
+from forebay.trafficlog.parts import Draft
 from forebay.trafficlog.record import Record
+from forebay.trafficlog.redact import Redactor
 
 HEADER_BYTES = 65536
 """Header fields beyond this, for each message, are left out."""
@@ -37,7 +39,7 @@ class Ending(NamedTuple):
 
 
 def of_http(
-    seq: int,
+    draft: Draft,
     flow: http.HTTPFlow,
     kind: str,
     failures: Mapping[str, str],
@@ -45,18 +47,21 @@ def of_http(
     headers: bool = False,
     traffic: Traffic | None = None,
     ending: Ending | None = None,
+    sample_rate: float | None = None,
 ) -> Record:
-    """Return the record numbered *seq*.
+    """Return the record that *draft* begins.
 
     Args:
-        seq: the record's number.
+        draft: its number, and what redacts it.
         flow: the exchange.
         kind: ``http``, ``websocket`` or ``tunnel``.
         failures: text of a failed server connection to its type.
         headers: whether header fields are recorded.
         traffic: what passed after the exchange, where that is known.
         ending: how it ended if no hook of its own said so.
+        sample_rate: which share of such records is written; None for all.
     """
+    redactor = draft.redactor
     request = flow.request
     response = flow.response
     client = flow.client_conn
@@ -74,6 +79,7 @@ def of_http(
             answered_by = "replay"
         elif server_started_s is not None:
             answered_by = "origin"
+    is_origins = answered_by == "origin" and response is not None
     error, error_type, ended_s = _ending(flow, kind, failures, ending)
     if error is not None and len(error) > parts.MESSAGE_CHARS:
         truncated.append("error.message")
@@ -81,28 +87,39 @@ def of_http(
     method = request.data.method.decode("utf-8", "backslashreplace")  # .method is upper-cased
     host = request.host
     port = request.port
-    named_host, user_agent = named(request)
+    named_host, user_agent, request_type, request_bytes = named(request)
+    target = request.data.path
+    request_bytes += len(request.data.method) + len(target) + 14  # two spaces, HTTP/1.1, CRLFs
     if user_agent is not None and len(user_agent) > parts.USER_AGENT_CHARS:
         truncated.append("user_agent.original")
     full = path = query = scheme = None
     is_connect = request.method == "CONNECT"
-    if not is_connect:
+    if is_connect:
+        request_bytes += len(request.data.authority)
+    else:
         scheme = request.scheme or None
-        target = request.path
         if len(target) > parts.TARGET_CHARS:
             truncated.append("url.full")
-        full, path, query = parts.urls(scheme, host, port, target)
+        full, path, query = parts.urls(
+            redactor, scheme, host, port, target.decode("utf-8", "surrogateescape")
+        )
+    response_type = response_bytes = delivered_bytes = None
+    if response is not None:
+        response_type, response_bytes = _response_head(response)
+        if error is None and not is_connect:
+            delivered_bytes = bodies.delivered_size(flow)
     request_headers = response_headers = None
     if headers:
-        request_headers = _headers(request, "http.request.header", truncated)
+        request_headers = _headers(redactor, request, "http.request.header", truncated)
         if response is not None:
-            response_headers = _headers(response, "http.response.header", truncated)
+            response_headers = _headers(redactor, response, "http.response.header", truncated)
     client_address, client_port = peer(client)
     client_tls = client.timestamp_tls_setup is not None
     return Record(
         kind=kind,
-        seq=seq,
+        seq=draft.seq,
         timestamp=parts.time_of(started_s),
+        instance=draft.instance,
         method=method[:64],
         url_full=full,
         status=None if response is None else response.status_code,
@@ -116,12 +133,10 @@ def of_http(
         url_scheme=scheme,
         url_path=path,
         url_query=query,
-        host=parts.other_host(named_host, host, port),
+        host=parts.other_host(redactor, named_host, host, port),
         protocol_version=parts.version(request.http_version),
         server_protocol_version=(
-            parts.version(response.http_version)
-            if response is not None and answered_by == "origin"
-            else None
+            parts.version(response.http_version) if is_origins and response is not None else None
         ),
         request_body_bytes=None if is_connect else bodies.request_size(flow),
         # What follows an accepted CONNECT is no body (RFC 9110 §9.3.6).
@@ -130,8 +145,14 @@ def of_http(
             if is_connect and response is not None and 200 <= response.status_code < 300
             else bodies.response_size(flow)
         ),
-        user_agent=parts.user_agent(user_agent),
-        error_message=parts.message(error),
+        request_content_type=parts.excerpt(redactor, request_type, parts.LABEL_CHARS),
+        response_content_type=parts.excerpt(redactor, response_type, parts.LABEL_CHARS),
+        request_header_bytes=request_bytes,
+        response_header_bytes=response_bytes,
+        delivered_bytes=delivered_bytes,
+        user_agent=parts.excerpt(redactor, user_agent, parts.USER_AGENT_CHARS),
+        user=_user(flow),
+        error_message=parts.excerpt(redactor, error, parts.MESSAGE_CHARS),
         tls_version=parts.tls_version(client.tls_version) if client_tls else None,
         server_name=parts.server_name(client.sni) if client_tls else None,
         server_tls_version=(
@@ -144,15 +165,20 @@ def of_http(
             else None
         ),
         first_byte_s=None if response is None else parts.span(started_s, response.timestamp_start),
+        transfer_s=(
+            parts.span(response.timestamp_start, response.timestamp_end)
+            if is_origins and response is not None
+            else None
+        ),
         connection_id=client.id,
         server_connection_id=None if server_started_s is None else server.id,
         flow_id=flow.id,
         attempt=notes.get("attempt"),
         retried=notes.get("retried"),
         background=notes.get("background"),
-        block=parts.verdict(notes, "block"),
-        rewrite=parts.verdict(notes, "rewrite"),
-        cache=parts.verdict(notes, "cache"),
+        block=parts.verdict(redactor, notes, "block"),
+        rewrite=parts.verdict(redactor, notes, "rewrite"),
+        cache=parts.verdict(redactor, notes, "cache"),
         client_messages=None if traffic is None else traffic.client_messages,
         server_messages=None if traffic is None else traffic.server_messages,
         client_bytes=None if traffic is None else traffic.client_bytes,
@@ -160,6 +186,7 @@ def of_http(
         close_code=None if flow.websocket is None else flow.websocket.close_code,
         request_headers=request_headers,
         response_headers=response_headers,
+        sample_rate=sample_rate,
         truncated=truncated or None,
     )
 
@@ -170,7 +197,10 @@ def _ending(
     """Return the error's text, its type, and when the attempt ended."""
     found = flow.error
     if found is not None:
-        return found.msg, failure.error_type(found.msg, failures), found.timestamp
+        found_type = failure.error_type(found.msg, failures)
+        if found_type in failure.BROKEN_OFF and _has_left(flow):
+            found_type = failure.LEFT
+        return found.msg, found_type, found.timestamp
     ended_s: float | None
     if ending is not None:
         error, error_type, ended_s = ending.error, ending.error_type, ending.at_s
@@ -185,20 +215,58 @@ def _ending(
     return error, error_type, ended_s
 
 
-def named(request: http.Request) -> tuple[str | None, str | None]:
-    """Return the Host field (or ``:authority``) and the User-Agent field."""
+def _has_left(flow: http.HTTPFlow) -> bool:
+    """Return whether the client that waits for the answer has gone, if there is one."""
+    is_waited_for = flow.is_replay is None and not outcome.of(flow).get("background")
+    return is_waited_for and not flow.client_conn.connected
+
+
+def named(request: http.Request) -> tuple[str | None, str | None, str | None, int]:
+    """Return the fields Host (or ``:authority``), User-Agent and Content-Type, and all their bytes.
+
+    The bytes are those of HTTP/1.1, which always has a Host field.
+    """
     host: bytes | None = None
     user_agent: bytes | None = None
-    for name, value in request.headers.fields:
+    content_type: bytes | None = None
+    total = 0
+    for name, value in request.data.headers.fields:
         size = len(name)
-        if size == 4 and host is None and name.lower() == b"host":
-            host = value
-        elif size == 10 and user_agent is None and name.lower() == b"user-agent":
-            user_agent = value
-    return (
-        (request.authority or None) if host is None else host.decode("utf-8", "surrogateescape"),
-        None if user_agent is None else user_agent.decode("utf-8", "surrogateescape"),
-    )
+        total += size + len(value) + 4
+        if size == 10:
+            if user_agent is None and name.lower() == b"user-agent":
+                user_agent = value
+        elif size == 4:
+            if host is None and name.lower() == b"host":
+                host = value
+        elif size == 12 and content_type is None and name.lower() == b"content-type":
+            content_type = value
+    if host is None and request.data.authority:
+        host = request.data.authority
+        total += len(host) + 8
+    return _text(host), _text(user_agent), _text(content_type), total
+
+
+def _response_head(response: http.Response) -> tuple[str | None, int]:
+    """Return the Content-Type, and the bytes of the head in HTTP/1.1."""
+    content_type: bytes | None = None
+    total = 17 + len(response.data.reason)  # HTTP/1.1, a space, the status, a space, CRLFs
+    for name, value in response.data.headers.fields:
+        size = len(name)
+        total += size + len(value) + 4
+        if size == 12 and content_type is None and name.lower() == b"content-type":
+            content_type = value
+    return _text(content_type), total
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode("utf-8", "surrogateescape")
+
+
+def _user(flow: http.HTTPFlow) -> str | None:
+    """Return whom mitmproxy's ``proxyauth`` has let in; the password is beside the name."""
+    found = flow.metadata.get("proxyauth")
+    return str(found[0])[: parts.LABEL_CHARS] if found else None
 
 
 def peer(client: connection.Client) -> tuple[str | None, int | None]:
@@ -207,8 +275,10 @@ def peer(client: connection.Client) -> tuple[str | None, int | None]:
     return (None, None) if address is None else (address[0], address[1])
 
 
-def _headers(message: http.Message, name: str, truncated: list[str]) -> dict[str, list[str]]:
-    found, cut = redact.fields(message.headers.fields, HEADER_BYTES)
+def _headers(
+    redactor: Redactor, message: http.Message, name: str, truncated: list[str]
+) -> dict[str, list[str]]:
+    found, cut = redactor.fields(message.data.headers.fields, HEADER_BYTES)
     if cut:
         truncated.append(name)
     return found

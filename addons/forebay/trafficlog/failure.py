@@ -24,11 +24,16 @@ LEFT = "client_disconnected"
 OTHER = "_OTHER"
 """None of these; OpenTelemetry's word for it."""
 
+BROKEN_OFF = frozenset({"connection_closed", "truncated"})
+"""Either side may have done that: mitmproxy words both alike."""
+
 # The first that fits wins: (how the text begins, what it holds, the type).
 _WORDINGS = (
     ("Connection killed.", "", "killed"),
     ("Connection killed", "", CONNECT),
     ("Client disconnected.", "", LEFT),
+    ("client disconnected", "", LEFT),  # while the server was being connected
+    ("Upstream proxy ", "refused HTTP CONNECT", CONNECT),
     ("stream reset by client", "", "stream_reset"),
     ("", "without sending complete message body", "truncated"),
     ("server closed connection", "", "connection_closed"),

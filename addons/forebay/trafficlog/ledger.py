@@ -15,11 +15,15 @@ from mitmproxy import flow as mflow
 from mitmproxy.proxy.mode_specs import Socks5Mode
 
 from forebay import outcome
+from forebay.proxycore import passed
+from forebay.proxycore.passed import Traffic
 from forebay.trafficlog import failure
-from forebay.trafficlog.clients import Client, Traffic
+from forebay.trafficlog.capture import Capture
+from forebay.trafficlog.clients import Client
 from forebay.trafficlog.connection import of_connection, of_dns, of_raw
-from forebay.trafficlog.exchange import Ending, of_http
+from forebay.trafficlog.exchange import Ending, of_http, peer
 from forebay.trafficlog.recorder import Recorder
+from forebay.trafficlog.sampling import Sampling, takes
 
 _NO_FAILURES: Mapping[str, str] = {}
 # A client that leaves takes the server connections made for it along.
@@ -50,6 +54,10 @@ class Ledger:
 
     Attributes:
         headers: whether header fields are recorded.
+        capture: keeps bodies.
+        only: of which HTTP exchanges records are written; None for all.  Those
+            that were blocked or failed are written all the same.
+        sampling: which share of them.
     """
 
     def __init__(self, recorder: Recorder, clock: Callable[[], float]) -> None:
@@ -58,6 +66,9 @@ class Ledger:
         self._clients: dict[str, Client] = {}
         self._open: weakref.WeakKeyDictionary[mflow.Flow, Attempt] = weakref.WeakKeyDictionary()
         self.headers = False
+        self.capture = Capture()
+        self.only: Callable[[object], bool] | None = None
+        self.sampling = Sampling()
 
     def connected(self, client: connection.Client) -> None:
         """Note a client connection."""
@@ -79,9 +90,9 @@ class Ledger:
         for flow in known.upgrades.values():
             self.finish(flow, of_upgrades)
         for flow in known.tunnels.values():
-            # Without a server nothing was passed on; with one nobody counted.
+            # Without a server nothing was passed on.
             idle = flow.server_conn.timestamp_start is None
-            traffic = Traffic() if idle else None
+            traffic = Traffic() if idle else passed.of(known.connection)
             self._once_http(flow, "tunnel", known.failures, traffic, of_tunnels)
         if known.server is not None and not known.told and not known.tunnels:
             self._recorder.record(
@@ -90,6 +101,7 @@ class Ledger:
                 known.connection,
                 known.server,
                 known.failures,
+                traffic=passed.of(known.connection),
                 ending=of_tunnels,
             )
 
@@ -97,6 +109,13 @@ class Ledger:
         """Note that *flow* tells of its connection; return the CONNECT it came through, if any."""
         known = self._clients.get(flow.client_conn.id)
         return None if known is None else known.tell()
+
+    def tell_at(self, address: tuple[str, int]) -> None:
+        """Note that the connection from *address* is told of by what was no request."""
+        for known in self._clients.values():
+            if peer(known.connection) == address:
+                known.tell()
+                return
 
     def begin_exchange(self, flow: http.HTTPFlow) -> None:
         """Note an HTTP exchange."""
@@ -138,17 +157,18 @@ class Ledger:
                 self._once_http(flow, kind, failures, traffic, ending)
             case tcp.TCPFlow() | udp.UDPFlow():
                 attempt = attempt or Attempt(flow.type)  # it began before we did
-                self._recorder.once(
-                    flow,
-                    of_raw,
-                    flow,
-                    attempt.kind,
-                    failures,
-                    connect=attempt.connect,
-                    traffic=attempt.traffic,
-                    ending=ending or Ending(self._clock()),
-                )
-            case dns.DNSFlow():
+                if self._takes(flow, attempt.kind):
+                    self._recorder.once(
+                        flow,
+                        of_raw,
+                        flow,
+                        attempt.kind,
+                        failures,
+                        connect=attempt.connect,
+                        traffic=attempt.traffic,
+                        ending=ending or Ending(self._clock()),
+                    )
+            case dns.DNSFlow() if self._takes(flow, "dns"):
                 self._recorder.once(flow, of_dns, flow)
 
     def _failures(self, client: connection.Client) -> Mapping[str, str]:
@@ -165,8 +185,17 @@ class Ledger:
         traffic: Traffic | None,
         ending: Ending | None,
     ) -> None:
-        self._recorder.once(
-            flow,
+        if not self._recorder.is_due(flow):
+            return
+        status = None if flow.response is None else flow.response.status_code
+        failed = flow.error is not None or (ending is not None and ending.error is not None)
+        rate = self._rate(flow, kind, status, failed=failed)
+        if not takes(flow.id, rate):
+            return
+        finish, held_bytes = self.capture.finish(flow, self._recorder.redactor)
+        self._recorder.finish(
+            finish,
+            held_bytes,
             of_http,
             flow,
             kind,
@@ -174,7 +203,24 @@ class Ledger:
             headers=self.headers,
             traffic=traffic,
             ending=ending,
+            sample_rate=None if rate == 1 else rate,
         )
+
+    def _takes(self, flow: mflow.Flow, kind: str) -> bool:
+        rate = self._rate(flow, kind, None, failed=flow.error is not None)
+        return takes(flow.id, rate)
+
+    def _rate(self, flow: mflow.Flow, kind: str, status: int | None, *, failed: bool) -> float:
+        """Return which share of such attempts is recorded."""
+        if self.only is None and self.sampling.is_all:
+            return 1.0
+        notes = outcome.of(flow)
+        is_blocked = (notes.get("block") or {}).get("action") == "block"
+        is_http = isinstance(flow, http.HTTPFlow)
+        if is_http and self.only is not None and not (is_blocked or failed or self.only(flow)):
+            return 0.0
+        is_hit = notes.get("answer") == "cache"
+        return self.sampling.rate(kind, status, blocked=is_blocked, failed=failed, hit=is_hit)
 
     def handshake_failed(
         self, client: connection.Client, server: connection.Server, error: str | None

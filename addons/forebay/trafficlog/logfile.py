@@ -4,7 +4,12 @@
   platform has it); then ours is ``traffic-<pid>.jsonl`` beside it.
 * Every append is one ``os.write`` on an ``O_APPEND`` descriptor.
 * A line that a crash, or a full disk, has torn is ended before the next one.
-* When others have renamed or unlinked the file it is opened anew.
+* When others have renamed or unlinked the file it is opened anew.  Truncated
+  by others (``copytruncate``) it goes on at its new end.
+
+What `LogFile.append` has returned for survives the end of the process,
+``kill -9`` too.  A loss of power may cost what the system had not brought to
+the disk, half a minute's worth on Linux, unless `LogFile.sync` came after it.
 """
 
 from __future__ import annotations
@@ -14,6 +19,8 @@ import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
+
+from forebay.trafficlog.filelock import Lock, lock
 
 LOOK_EVERY_S = 1.0
 """Seconds between two looks whether the file is still in its place."""
@@ -57,10 +64,9 @@ class LogFile:
         own = f"{self._wanted.stem}-{os.getpid()}"
         for stem in (self._wanted.stem, own, *(f"{own}-{number}" for number in range(2, 100))):
             path = self._wanted.with_name(stem + self._wanted.suffix)
-            fd = os.open(path, _FLAGS, 0o600)
-            if _lock(fd):
+            fd = _open_locked(path)
+            if fd is not None:
                 break
-            os.close(fd)
         else:
             raise BlockingIOError(0, "Every name for it is in use")
         self.close()
@@ -96,6 +102,45 @@ class LogFile:
             self._torn = written > 0 and lines[written - 1] != 0x0A
         return written, failure
 
+    def sync(self) -> OSError | None:
+        """Bring what was written to the disk itself; return what was wrong with that."""
+        if self._fd is None or not stat.S_ISREG(os.fstat(self._fd).st_mode):
+            return None  # a pipe or a device keeps nothing
+        try:
+            os.fsync(self._fd)
+        except OSError as error:
+            return error
+        return None
+
+    def found(self) -> os.stat_result | None:
+        """Return the state of the file; None for what cannot be rotated.
+
+        That is a pipe, a device, a link, and a file that is not in its place.
+        """
+        if self._fd is None:
+            return None
+        opened = os.fstat(self._fd)
+        try:
+            named = self.path.lstat()
+        except OSError:
+            return None
+        same = stat.S_ISREG(named.st_mode) and os.path.samestat(opened, named)
+        return opened if same else None
+
+    def move_to(self, target: Path) -> None:
+        """Give the file, as `found`, another name, and begin a new one in its place.
+
+        Raises:
+            OSError: when it cannot be renamed; then nothing has changed.
+        """
+        if os.name == "nt":
+            self.close()  # what is open cannot be renamed there
+        # Still locked: else another process might write to it, and be read too early.
+        self.path.rename(target)
+        self.close()
+        with contextlib.suppress(OSError):  # the next append will tell
+            self.open()
+
     def _is_gone(self) -> bool:
         now_s = self._clock()
         if self._fd is None or now_s - self._looked_at_s < LOOK_EVERY_S:
@@ -114,25 +159,28 @@ class LogFile:
             self._fd = None
 
 
-def _lock(fd: int) -> bool:
-    """Return whether the file is ours to write.
+def _open_locked(path: Path) -> int | None:
+    """Return the open file, or None when it is another's.
 
-    Where files cannot be locked it is: on Windows, on some network file
-    systems, and what is no regular file (a pipe, a terminal) may be shared.
+    Where files cannot be locked it is ours: what is no regular file (a pipe, a
+    terminal) may be shared, and elsewhere nobody can tell.
     """
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
-        return True
-    try:
-        import fcntl
-    except ImportError:
-        return True
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        pass
-    return True
+    for _ in range(100):
+        fd = os.open(path, _FLAGS, 0o600)
+        try:
+            if lock(fd) is Lock.TAKEN:
+                os.close(fd)
+                return None
+            # Its writer may have renamed it between the two calls.
+            if os.path.samestat(os.fstat(fd), path.stat()):
+                return fd
+        except FileNotFoundError:
+            pass
+        except BaseException:
+            os.close(fd)
+            raise
+        os.close(fd)
+    return None
 
 
 def _ends_torn(fd: int, path: Path) -> bool:
@@ -146,3 +194,13 @@ def _ends_torn(fd: int, path: Path) -> bool:
             return file.read(1) != b"\n"
     except OSError:
         return True  # may be written but not read; an empty line does no harm
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring the names in *folder* to the disk, where the platform can."""
+    with contextlib.suppress(OSError):
+        fd = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)

@@ -7,34 +7,52 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from forebay.trafficlog import redact
+from forebay.trafficlog.redact import DEFAULT, Redactor
 
 TARGET_CHARS = 8192
 """A longer path with query is cut."""
 MESSAGE_CHARS = 1000
 USER_AGENT_CHARS = 512
 
+LABEL_CHARS = 255
+"""Names that a client makes up, and media types."""
+
+
+class Draft(NamedTuple):
+    """What every record begins with.
+
+    Attributes:
+        seq: its number.
+        instance: the process.
+        redactor: what keeps secrets out of it.
+    """
+
+    seq: int
+    instance: str | None = None
+    redactor: Redactor = DEFAULT
+
+
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _VERSIONS = {"HTTP/1.1": "1.1", "HTTP/2.0": "2", "HTTP/1.0": "1.0", "HTTP/3": "3"}
 
 
 def urls(
-    scheme: str | None, host: str, port: int, target: str
+    redactor: Redactor, scheme: str | None, host: str, port: int, target: str
 ) -> tuple[str | None, str, str | None]:
     """Return ``url.full``, ``url.path`` and ``url.query``, without secrets.
 
     A target that is no path has no ``url.full``: nobody can tell what is meant.
 
-    >>> urls("https", "::1", 8443, "/a?token=1")
+    >>> urls(DEFAULT, "https", "::1", 8443, "/a?token=1")
     ('https://[::1]:8443/a?token=REDACTED', '/a', 'token=REDACTED')
     """
     if len(target) > TARGET_CHARS:
         target = target[:TARGET_CHARS]
         # Not in the middle of a value: what follows may be what tells a secret.
         target = target[: max(map(target.rfind, "/?&;")) + 1]
-    target = redact.target(target)
+    target = redactor.target(target)
     path, mark, query = target.partition("?")
     full = None
     if scheme and host:
@@ -48,27 +66,22 @@ def urls(
     return full, path, query if mark else None
 
 
-def other_host(named: str | None, host: str, port: int) -> str | None:
+def other_host(redactor: Redactor, named: str | None, host: str, port: int) -> str | None:
     """Return the named host if it is not the host (and port) that was asked for."""
     if named is None or named in (host, f"{host}:{port}", f"[{host}]:{port}", f"[{host}]"):
         return None
-    return redact.excerpt(named, 255)
+    return redactor.excerpt(named, LABEL_CHARS)
 
 
-def message(error: str | None) -> str | None:
-    """Return the text of an error."""
-    return None if error is None else redact.excerpt(error, MESSAGE_CHARS)
+def excerpt(redactor: Redactor, value: str | None, limit: int) -> str | None:
+    """Return the beginning of a text, if there is one."""
+    return None if value is None else redactor.excerpt(value, limit)
 
 
-def user_agent(value: str | None) -> str | None:
-    """Return a User-Agent field."""
-    return None if value is None else redact.excerpt(value, USER_AGENT_CHARS)
-
-
-def verdict(notes: Mapping[str, Any], key: str) -> Any:
+def verdict(redactor: Redactor, notes: Mapping[str, Any], key: str) -> Any:
     """Return what an addon noted in the outcome under *key*."""
     found = notes.get(key)
-    return None if found is None else redact.verdict(found)
+    return None if found is None else redactor.verdict(found)
 
 
 def time_of(at_s: float | None) -> datetime | None:

@@ -37,6 +37,8 @@ _NAMES = {
     "status": "http.response.status_code",
     "response_body_bytes": "http.response.body.size",
     "user_agent": "user_agent.original",
+    "user": "user.name",
+    "instance": "service.instance.id",
     "error_type": "error.type",
     "error_message": "error.message",
     "tls_version": "tls.protocol.version",
@@ -51,6 +53,17 @@ _NAMES = {
     "connect_s": "forebay.connect_s",
     "tls_s": "forebay.tls_s",
     "first_byte_s": "forebay.first_byte_s",
+    "transfer_s": "forebay.transfer_s",
+    "request_content_type": "forebay.request.content_type",
+    "response_content_type": "forebay.response.content_type",
+    "request_header_bytes": "forebay.request.header.size",
+    "response_header_bytes": "forebay.response.header.size",
+    "request_decoded_bytes": "forebay.request.body.decoded_size",
+    "response_decoded_bytes": "forebay.response.body.decoded_size",
+    "delivered_bytes": "forebay.response.delivered_size",
+    "request_body": "forebay.request.body",
+    "response_body": "forebay.response.body",
+    "sample_rate": "forebay.sample_rate",
     "connection_id": "forebay.connection.id",
     "server_connection_id": "forebay.server.connection.id",
     "flow_id": "forebay.flow.id",
@@ -81,6 +94,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename=_NAMES)
             the client failed); ``dns``; ``malformed`` (not even a request).
         seq: number of the record, counted from 1 without a gap by each process.
         timestamp: when it began, RFC 3339 in UTC with microseconds.
+        instance: the process that wrote it; ``seq`` counts within it.
         method: the request method as sent.
         url_full: the address asked for, redacted; null when the request names
             none, as CONNECT does.
@@ -95,7 +109,18 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename=_NAMES)
         request_body_bytes: bytes of the request's body as transferred.
         status: status code of the response, even if its body broke off.
         response_body_bytes: bytes of the response's body as transferred.
+        request_content_type: the request's Content-Type field.
+        response_content_type: the same of the response.
+        request_header_bytes: bytes of the request's head as HTTP/1.1 would send it: request
+            line, fields, empty line.
+        response_header_bytes: the same of the response.
+        request_decoded_bytes: bytes of the request's body without its content codings; null
+            unless something decoded all of it anyway.
+        response_decoded_bytes: the same of the response.
+        delivered_bytes: bytes of the response's body, as rules have left it, that were handed
+            to the client's connection; null when it broke off or where nobody counted.
         user_agent: the User-Agent field.
+        user: name by which the client has authenticated with the proxy.
         error_type: why the attempt failed, one word; see ``failure``; null when it did not.
         error_message: the same in mitmproxy's words, redacted, at most 1,000 characters.
         tls_version: TLS version spoken with the client, such as ``1.3``.
@@ -111,6 +136,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename=_NAMES)
             open one was used.
         tls_s: seconds that the TLS handshake with the server took; null likewise.
         first_byte_s: seconds from the first byte of the request to that of the response.
+        transfer_s: seconds from the first byte of the origin's response to its last.
         connection_id: the client's connection; shared by all that came over it.
         server_connection_id: the connection to the server, when one was made.
         flow_id: mitmproxy's id of the flow.
@@ -127,6 +153,13 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename=_NAMES)
         client_bytes: payload bytes from the client (websocket, raw bytes).
         server_bytes: the same from the server.
         close_code: close code of the WebSocket (RFC 6455 §7.4).
+        request_body: with ``trafficlog_bodies``, what was captured of the request's body,
+            without its content codings and redacted: ``text``, or ``base64`` of what is no
+            text; ``size`` in bytes; ``truncated`` when there was more; ``coding`` when it is
+            still coded, and ``note`` why; ``redacted`` where secrets were masked, and
+            otherwise ``sha256`` of a whole body as transferred.
+        response_body: the same of the response.
+        sample_rate: which part of such records is written, where not all are.
         truncated: names of the fields that were too long and are cut.
     """
 
@@ -134,6 +167,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename=_NAMES)
     kind: str
     seq: int
     timestamp: datetime | None = None
+    instance: str | None = None
     method: str | None = None
     url_full: str | None = None
     status: int | None = None
@@ -152,7 +186,15 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename=_NAMES)
     server_protocol_version: str | None = None
     request_body_bytes: int | None = None
     response_body_bytes: int | None = None
+    request_content_type: str | None = None
+    response_content_type: str | None = None
+    request_header_bytes: int | None = None
+    response_header_bytes: int | None = None
+    request_decoded_bytes: int | None = None
+    response_decoded_bytes: int | None = None
+    delivered_bytes: int | None = None
     user_agent: str | None = None
+    user: str | None = None
     error_message: str | None = None
     tls_version: str | None = None
     server_name: str | None = None
@@ -160,6 +202,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename=_NAMES)
     connect_s: float | None = None
     tls_s: float | None = None
     first_byte_s: float | None = None
+    transfer_s: float | None = None
     connection_id: str | None = None
     server_connection_id: str | None = None
     flow_id: str | None = None
@@ -177,17 +220,36 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename=_NAMES)
     dns_question: str | None = None
     request_headers: dict[str, list[str]] | None = None
     response_headers: dict[str, list[str]] | None = None
+    request_body: dict[str, Any] | None = None
+    response_body: dict[str, Any] | None = None
+    sample_rate: float | None = None
     truncated: list[str] | None = None
 
 
-class Gap(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Stands in the log where records should: *lost* of those numbered from_seq to to_seq."""
+class Gap(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    gc=False,
+    rename={"instance": "service.instance.id"},
+):
+    """Stands in the log where records should: *lost* of those numbered from_seq to to_seq.
+
+    Attributes:
+        v: the schema's number.
+        kind: ``gap``.
+        lost: how many records there should be.
+        from_seq: number of the first of them.
+        to_seq: number of the last.
+        instance: the process whose records they are.
+    """
 
     v: int = VERSION
     kind: str = "gap"
     lost: int
     from_seq: int
     to_seq: int
+    instance: str | None = None
 
 
 _ENCODER = msgspec.json.Encoder()
@@ -203,7 +265,7 @@ def encode(item: Record | Gap, needles: Sequence[str] = ()) -> bytes:
     What *needles* says is masked, wherever it stands.
 
     >>> encode(Gap(lost=2, from_seq=4, to_seq=5))
-    b'{"v":1,"kind":"gap","lost":2,"from_seq":4,"to_seq":5}\n'
+    b'{"v":1,"kind":"gap","lost":2,"from_seq":4,"to_seq":5,"service.instance.id":null}\n'
     """
     try:
         line = b"\xff" if needles else _ENCODER.encode(item)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Concatenate
@@ -15,10 +16,13 @@ from typing import Concatenate
 from mitmproxy import flow as mflow
 
 from forebay import outcome
-from forebay.errors import ForebayError
 from forebay.trafficlog import redact
+from forebay.trafficlog.capture import Finish
+from forebay.trafficlog.parts import Draft
 from forebay.trafficlog.record import Record
+from forebay.trafficlog.redact import DEFAULT
 from forebay.trafficlog.writer import Writer
+from forebay.trafficlog.writing import Writing
 
 logger = logging.getLogger(__name__)
 
@@ -32,12 +36,18 @@ class Recorder:
     Attributes:
         numbers: of records, across files.
         needles: what is masked in records, wherever it stands.
+        redactor: what keeps secrets out of them.
+        instance: the process that all of them name.
+        writing: how they are written, as the options say.
     """
 
     def __init__(self) -> None:
         # Not the writer's: the file may change, the numbers go on.
         self.numbers: Iterator[int] = itertools.count(1)
         self.needles: tuple[str, ...] = ()
+        self.redactor = DEFAULT
+        self.instance = uuid.uuid4().hex[:12]
+        self.writing = Writing()
         self._writer: Writer | None = None
         self._wanted: Path | None = None
         self._warned: set[tuple[str, int]] = set()
@@ -60,16 +70,15 @@ class Recorder:
         """
         if path is not None and path == self._wanted:
             return
-        writer: Writer | None = None
-        if path is not None:
-            writer = Writer(path, needles=lambda: self.needles)
-            try:
-                writer.open()
-            except ForebayError as error:
-                raise ForebayError(f"trafficlog_file: {error}") from None
+        writer = self.writing.open(path, instance=self.instance, needles=lambda: self.needles)
         before, self._writer, self._wanted = self._writer, writer, path
         if before is not None:
             before.close(CLOSE_S)
+
+    def rotate(self) -> None:
+        """Begin a new file, and keep the one before as it is."""
+        if self._writer is not None:
+            self._writer.rotate()
 
     def stop(self) -> None:
         """Write what was recorded, and no more from now on; may come twice."""
@@ -82,26 +91,53 @@ class Recorder:
     def once[**P](
         self,
         flow: mflow.Flow,
-        make: Callable[Concatenate[int, P], Record],
+        make: Callable[Concatenate[Draft, P], Record],
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> None:
         """Record the present attempt of *flow*, unless it is recorded already."""
-        if self._writer is not None:
-            notes = outcome.of(flow)
-            if not notes.get("logged"):
-                notes["logged"] = True
-                self.record(make, *args, **kwargs)
+        if self.is_due(flow):
+            self.record(make, *args, **kwargs)
+
+    def is_due(self, flow: mflow.Flow) -> bool:
+        """Return whether the present attempt of *flow* is yet to be recorded; it is no more."""
+        if self._writer is None:
+            return False
+        notes = outcome.of(flow)
+        if notes.get("logged"):
+            return False
+        notes["logged"] = True
+        return True
 
     def record[**P](
-        self, make: Callable[Concatenate[int, P], Record], *args: P.args, **kwargs: P.kwargs
+        self, make: Callable[Concatenate[Draft, P], Record], *args: P.args, **kwargs: P.kwargs
     ) -> None:
-        """Record what *make* returns, which is given the record's number first."""
+        """Record what *make* returns, which is given the beginning of the record."""
+        self.finish(None, 0, make, *args, **kwargs)
+
+    def finish[**P](
+        self,
+        finish: Finish | None,
+        held_bytes: int,
+        make: Callable[Concatenate[Draft, P], Record],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> None:
+        """Record what *finish* makes, in the writer's thread, of what *make* returns.
+
+        Args:
+            finish: None when nothing is left to do.
+            held_bytes: how much it holds until then.
+            make: makes the record.
+            args: for it.
+            kwargs: for it.
+        """
         if self._writer is None:
             return
         seq = next(self.numbers)
         try:
-            self._writer.put(make(seq, *args, **kwargs))
+            record = make(Draft(seq, self.instance, self.redactor), *args, **kwargs)
+            self._writer.put(record, finish, held_bytes)
         except Exception as error:
             self._writer.lose(seq)
             self._warn(error)

@@ -4,6 +4,13 @@ Whoever records only appends to the backlog.  The thread takes what has
 gathered in a twentieth of a second, encodes it and writes it at once.  While
 the disk refuses, it tries again every second; the backlog fills up meanwhile,
 and what does not fit is noted as a gap.
+
+``kill -9`` loses what was not written yet: a twentieth of a second, the batch
+in work, and while the disk refuses all that waits.  A loss of power may lose
+what was written, but not synced, as well; see `Writer.adopt`.
+
+Between two batches the same thread begins new files, deletes the oldest and
+compresses the others, never for longer than a megabyte takes.
 """
 
 from __future__ import annotations
@@ -16,9 +23,11 @@ from pathlib import Path
 
 from forebay.errors import ForebayError
 from forebay.trafficlog import redact
-from forebay.trafficlog.backlog import Backlog
-from forebay.trafficlog.logfile import LogFile
-from forebay.trafficlog.record import Gap, Record, encode, weight
+from forebay.trafficlog.backlog import Backlog, Finish, Waiting
+from forebay.trafficlog.record import Record, encode, weight
+from forebay.trafficlog.rotating import RotatingFile
+from forebay.trafficlog.rotation import Rotation
+from forebay.trafficlog.trouble import Trouble
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +37,16 @@ MAX_BYTES = 64 * 1024 * 1024
 """How much they may hold in all."""
 BATCH = 1000
 """How many are written at once."""
+BATCH_BYTES = 4 * 1024 * 1024
+"""How much those may hold in all."""
+PATIENCE_S = 10.0
+"""Seconds after which a disk that refuses, or does not answer, is stuck."""
+CROWDED = 0.25
+"""Part of the backlog above which old files have to wait."""
+
+type Report = Callable[[Trouble | None, str], None]
+"""Is told what is wrong and why, or None when all is well again.  It is called in
+any thread, under the writer's lock: it may call nothing of the writer's."""
 
 
 class Writer:
@@ -35,43 +54,67 @@ class Writer:
 
     Args:
         path: the file; another one beside it is taken when it is in use.
+        instance: whose records they are, for the gaps.
         max_records: how many records may wait.
-        max_bytes: how much they may hold in all; as much again may be in work.
+        max_bytes: how much they may hold in all; a batch more may be in work.
         linger_s: seconds for which a batch gathers.
         retry_s: seconds between two tries to write to a disk that refuses.
         clock: monotonic time in seconds.
+        wall: POSIX time in seconds.
         needles: returns what is to be masked wherever it stands.
+        report: is told of trouble.
     """
 
     def __init__(
         self,
         path: Path,
         *,
+        instance: str | None = None,
         max_records: int = MAX_RECORDS,
         max_bytes: int = MAX_BYTES,
         linger_s: float = 0.05,
         retry_s: float = 1.0,
         clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
         needles: Callable[[], Sequence[str]] = tuple,
+        report: Report = lambda trouble, text: None,
     ) -> None:
         self._needles = needles
-        self._file = LogFile(path, clock)
-        self._backlog = Backlog(max_records, max_bytes)
+        self._report = report
+        self._file = RotatingFile(path, clock=clock, wall=wall, warn=self._warn)
+        self._backlog = Backlog(max_records, max_bytes, instance)
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._closing = threading.Event()
+        self._is_rotation_asked = False
         self._linger_s = linger_s
         self._retry_s = retry_s
+        self._clock = clock
         self._thread: threading.Thread | None = None
         self._warned: set[object] = set()
+        self._trouble: Trouble | None = None
+        self._at_disk_since_s: float | None = None
 
     @property
     def path(self) -> Path:
         """The file that is written to."""
         return self._file.path
 
+    def adopt(self, rotation: Rotation, sync_every_s: float | None) -> None:
+        """Do so from now on.
+
+        Args:
+            rotation: how the log is cut into files.
+            sync_every_s: seconds of the log that a loss of power may cost; 0:
+                what is written is on the disk; None: the system decides.
+        """
+        self._file.rotation = rotation
+        self._file.sync_every_s = sync_every_s
+        if self._thread is not None:
+            self._wake.set()  # it may sleep for too long
+
     def open(self) -> None:
-        """Open the file; the thread begins with the first record.
+        """Open the file; the thread begins with the first record, or `begin`.
 
         Raises:
             ForebayError: saying why it cannot be written.
@@ -83,10 +126,27 @@ class Writer:
                 f"expected a writable file, found {self._file.path}: {error.strerror}"
             ) from None
 
-    def put(self, record: Record) -> None:
-        """Have *record* written; never waits for the disk."""
+    def begin(self) -> None:
+        """Begin the thread, which first puts in order what lies beside the file."""
+        self._rouse()
+
+    def put(self, record: Record, finish: Finish | None = None, extra_bytes: int = 0) -> None:
+        """Have *record* written; never waits for the disk.
+
+        Args:
+            record: what to write.
+            finish: called in the writer's thread; what it returns is written in
+                the record's place.
+            extra_bytes: what *finish* holds until then.
+        """
+        since_s = self._at_disk_since_s
+        is_stuck = since_s is not None and self._clock() - since_s > PATIENCE_S
         with self._lock:
-            kept = self._backlog.add(record, weight(record))
+            if is_stuck:  # before the record is there, with which the thread may find all well
+                self._tell(Trouble.STUCK, "the disk does not answer")
+            kept = self._backlog.add(record, weight(record) + extra_bytes, finish)
+            if not kept:
+                self._tell(Trouble.FULL, "the disk cannot keep up, and a record is lost")
         self._rouse()
         if not kept:
             self._warn("full", "the disk cannot keep up; records are left out and noted as gaps")
@@ -95,6 +155,12 @@ class Writer:
         """Have it noted that the record numbered *seq* will not come."""
         with self._lock:
             self._backlog.lose(seq)
+            self._tell(Trouble.LOST, "a record is lost")
+        self._rouse()
+
+    def rotate(self) -> None:
+        """Begin a new file soon, if something is in this one."""
+        self._is_rotation_asked = True
         self._rouse()
 
     def close(self, deadline_s: float) -> None:
@@ -115,25 +181,49 @@ class Writer:
             self._thread = threading.Thread(target=self._run, name="forebay log", daemon=True)
             self._thread.start()
 
+    # In the thread
+
     def _run(self) -> None:
+        self._tend(self._file.begin)
         while True:
-            self._wake.wait()
-            self._closing.wait(self._linger_s)
-            self._wake.clear()
+            if self._wake.wait(0 if self._file.is_busy else self._file.idle_s()):
+                self._closing.wait(self._linger_s)
+                self._wake.clear()
+            is_last = self._closing.is_set()  # asked before: all that was put until then is taken
             while batch := self._take():
                 self._write(list(self._encoded(batch)))
-            if self._closing.is_set():
+                if self._backlog.fill < CROWDED and not is_last:
+                    self._tend(self._file.step)
+            if self._file.is_sync_due:
+                self._write([])
+            if self._is_rotation_asked:
+                self._is_rotation_asked = False
+                self._tend(self._file.rotate)
+            if is_last:
+                self._tend(self._file.finish)
                 return
+            self._tend(self._file.rotate_if_due)
+            self._tend(self._file.step)
 
-    def _take(self) -> list[Record | Gap]:
+    def _tend(self, work: Callable[[], None]) -> None:
+        self._at_disk_since_s = self._clock()
+        work()
+        self._at_disk_since_s = None
+
+    def _take(self) -> list[Waiting]:
+        # No more than a file may hold: it may be exceeded by a batch alone.
+        limit_bytes = min(BATCH_BYTES, self._file.rotation.limit_bytes or BATCH_BYTES)
         with self._lock:
-            return self._backlog.take(BATCH)
+            return self._backlog.take(BATCH, limit_bytes)
 
-    def _encoded(self, batch: list[Record | Gap]) -> Iterator[bytes]:
+    def _encoded(self, batch: list[Waiting]) -> Iterator[bytes]:
         needles = self._needles()
-        for item in batch:
+        for item, finish in batch:
             try:
-                line = encode(item, needles)
+                if finish is None or not isinstance(item, Record):
+                    line = encode(item, needles)
+                else:
+                    line = self._finished(item, finish, needles)
             except Exception as error:  # the boundary of the thread: one record is lost, not all
                 if isinstance(item, Record):
                     self.lose(item.seq)
@@ -141,21 +231,50 @@ class Writer:
             else:
                 yield line
 
+    def _finished(self, record: Record, finish: Finish, needles: Sequence[str]) -> bytes:
+        try:
+            return encode(finish(record), needles)
+        except Exception as error:  # what is put off costs no more than itself
+            self._warn(
+                ("finish", type(error)),
+                # Its type alone: what it says may be out of a body.
+                f"expected to finish a record's bodies, found {type(error).__name__}; "
+                "it is written without them",
+            )
+            return encode(record, needles)
+
     def _write(self, lines: list[bytes]) -> None:
         """Write all *lines*, however long the disk refuses, unless we are closing."""
-        while lines:
+        self._at_disk_since_s = since_s = self._clock()
+        while True:
             written, error = self._file.append(b"".join(lines))
             if error is None:
-                return
+                break
+            reason = f"expected to write {self._file.path}, found {error.strerror}"
+            with self._lock:
+                is_stuck = self._clock() - since_s > PATIENCE_S
+                self._tell(Trouble.STUCK if is_stuck else Trouble.REFUSED, reason)
             self._warn(
                 error.errno,
-                f"expected to write {self._file.path}, found {error.strerror}; "
-                "records wait in memory, and what does not fit there is noted as gaps",
+                f"{reason}; records wait in memory, and what does not fit there is noted as gaps",
             )
             if self._closing.is_set():
                 return
             lines = _not_in(written, lines)
             self._closing.wait(self._retry_s)
+        self._at_disk_since_s = None
+        with self._lock:
+            if self._trouble is not None and self._backlog.fill < 0.5:
+                self._trouble = None
+                self._report(None, "")
+
+    def _tell(self, trouble: Trouble, text: str) -> None:
+        """Report *trouble*, unless it is known; the lock is held."""
+        if trouble is Trouble.LOST:
+            self._report(trouble, text)
+        elif self._trouble is None or trouble > self._trouble:
+            self._trouble = trouble
+            self._report(trouble, text)
 
     def _warn(self, cause: object, message: str) -> None:
         if cause not in self._warned:
@@ -166,11 +285,16 @@ class Writer:
 def _not_in(written: int, lines: list[bytes]) -> list[bytes]:
     r"""Return the *lines* that are not whole among the first *written* bytes of all.
 
+    One that lacks but its newline is whole: the next line is put behind one,
+    and another copy of it would be a record too many.
+
     >>> _not_in(5, [b"ab\n", b"cde\n", b"f\n"])
     [b'cde\n', b'f\n']
+    >>> _not_in(6, [b"ab\n", b"cde\n", b"f\n"])
+    [b'f\n']
     """
     for number, line in enumerate(lines):
-        if written < len(line):
+        if written < len(line) - 1:
             return lines[number:]
         written -= len(line)
     return []

@@ -1,0 +1,93 @@
+"""A recording from its beginning to its end."""
+
+from __future__ import annotations
+
+import pytest
+
+from forebay.errors import ForebayError
+from forebay.recording import store
+from forebay.recording.config import Config
+from forebay.recording.interaction import Interaction, Request, Response
+from forebay.recording.session import Session
+from forebay.recording.tape import Mode
+from forebay.rewrite.patterns import Hosts
+from forebay.trafficlog.redact import DEFAULT
+
+A = Request("GET", "http://h/a")
+
+
+@pytest.fixture(name="path")
+def _path(tmp_path):
+    return tmp_path / "c.yaml"
+
+
+def session(path, mode=Mode.ONCE, **given):
+    return Session.begun(Config(path, mode, **given), DEFAULT)
+
+
+def test_once_records_and_then_plays(path):
+    made = session(path)
+    made.tape.finish(made.tape.ask(A).slot, Response(200))
+
+    assert not made.is_closed
+    assert made.save() == str(path)
+    played = session(path)
+    assert played.is_closed
+    assert played.tape.ask(A).response == Response(200)
+    assert played.save() is None
+
+
+def test_without_anything_to_record_nothing_is_written(path):
+    assert session(path).save() is None
+    assert not path.exists()
+
+
+def test_a_damaged_cassette_is_refused(path):
+    path.write_text("version: 1\ninteractions: x\n", encoding="utf-8")
+
+    with pytest.raises(ForebayError, match=r"c\.yaml:2"):
+        session(path)
+
+
+def test_the_report(path):
+    store.save(path, [Interaction(A, Response(200)), Interaction(A, Response(500))])
+    played = session(path, Mode.NONE)
+    played.tape.ask(A)
+    played.tape.ask(Request("GET", "http://h/b"))
+
+    found = played.report()
+
+    assert found["cassette"] == str(path)
+    assert [each["outcome"] for each in found["requests"]] == ["played", "refused"]
+    assert found["refused"][0]["url"] == "http://h/b"
+    assert found["unused"] == ["GET http://h/a"]
+    assert found["secrets"] == []
+
+
+def test_secrets_in_the_cassette_are_reported(path):
+    store.save(path, [Interaction(Request("GET", "http://h/?token=abc"), Response(200))])
+
+    assert session(path, Mode.NONE).report()["secrets"] == [
+        "GET http://h/?token=REDACTED: url.full: named like a secret"
+    ]
+
+
+def test_hosts_that_are_allowed(path):
+    found = session(path, allow=Hosts.of(["*.example"]))
+
+    assert found.allows("a.example")
+    assert not found.allows("example.com")
+    assert not session(path).allows("a.example")
+
+
+def test_at_the_end_of_the_process_all_is_said(path, caplog):
+    caplog.set_level("INFO")
+    made = session(path)
+    made.tape.finish(made.tape.ask(A).slot, Response(200))
+    made.tell()
+    played = session(path, Mode.NONE)
+    played.tape.ask(Request("GET", "http://h/b"))
+    played.tell()
+
+    assert f"recording: 1 interactions in {path}" in caplog.text
+    assert "recording: GET http://h/b is not in the recording" in caplog.text
