@@ -8,6 +8,7 @@ from forebay.blocklist.parse import parse_line
 from forebay.blocklist.sources import gather
 from forebay.cli import init
 from forebay.rewrite.parse import parse
+from forebay.trafficlog import redactparse
 
 
 def test_examples_are_written_once_and_kept_then(tmp_path, capsys):
@@ -20,7 +21,7 @@ def test_examples_are_written_once_and_kept_then(tmp_path, capsys):
     assert own.read_text(encoding="utf-8") == "mine.example\n"
     assert own.stat().st_mode & 0o777 == 0o600
     assert {folder.stat().st_mode & 0o777 for folder in (own.parent, own.parent.parent)} == {0o700}
-    assert capsys.readouterr().out.count("kept as it is") == 4
+    assert capsys.readouterr().out.count("kept as it is") == len(init.EXAMPLES)
 
 
 def test_a_folder_that_cannot_be_made_is_one_line(tmp_path, capsys):
@@ -42,9 +43,13 @@ def test_the_examples_do_nothing_until_edited(tmp_path):
     assert parse((rules / "rewrite.yaml").read_text(encoding="utf-8"), rules) == ()
 
 
-def test_the_example_rules_are_valid():
-    """Uncommented, as a user would."""
-    body = init.REWRITE.split("\n#\n", 1)[1]
-    text = "\n".join(line.removeprefix("# ").removeprefix("#") for line in body.splitlines())
+def uncommented(text: str) -> str:
+    """As a user would."""
+    body = text.split("\n#\n", 1)[1]
+    return "\n".join(line.removeprefix("# ").removeprefix("#") for line in body.splitlines())
 
-    assert len(parse(text, Path("rewrite.yaml"))) == 2
+
+def test_the_example_rules_are_valid():
+    assert len(parse(uncommented(init.REWRITE), Path("rewrite.yaml"))) == 2
+    found = redactparse.parse(uncommented(init.REDACT), Path("redact.yaml"))
+    assert (found.mode, len(found.patterns)) == ("hash", 1)

@@ -63,11 +63,22 @@ REWRITE = """\
 #       set: {Cache-Control: no-store}
 """
 
+REDACT = """\
+# What else the traffic log and recordings keep secret; read after what ships.
+# The format is documented in the redact.yaml that ships.
+#
+# mode: hash
+# names: [employee_id, x-internal-*]
+# patterns:
+#   - {name: employee, regex: 'EMP-[0-9]{6}'}
+"""
+
 EXAMPLES = {
     "blocklists/own.txt": BLOCKLIST,
     "lists.yaml": LISTS,
     "policies.yaml": POLICIES,
     "rewrite.yaml": REWRITE,
+    "redact.yaml": REDACT,
 }
 
 
