@@ -25,6 +25,8 @@ POLICY_MODULES = {
     "staleness statuses storable structured targeted validation vary",
     "trafficlog": "backlog bodyrecord failure parts record recordschema redact redactbody "
     "redactparse rotation sampling scan secretvalues trouble",
+    "report": "chart document figures histogram line listing oneline page rows scale selection "
+    "sequence series style summary table tally",
     "export": "columns combined converter csvrows har harcookies harmessage hartimings lines",
     "recording": "archive bodytext cassette cassettefile clean hints interaction match tape told yamltext",
 }
@@ -39,6 +41,7 @@ OTHER_MODULES = {
     "store update valuefile variants",
     "trafficlog": "addon archive capture choice clients connection exchange filelock ledger "
     "logfile logfiles packing reader recorder redaction rotating writer writing",
+    "report": "follow terminal",
     "recording": "addon config session store",
 }
 """Glue (hooks, options, mitmproxy's objects) and I/O (files, threads, clocks)."""

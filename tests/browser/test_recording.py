@@ -62,13 +62,14 @@ def test_a_page_is_the_same_with_its_server_gone(browse, authority, tmp_path):
 
     def show(mode):
         proxy = ForebayProxy(process, cassette, mode, ignore=["json:/at"])
-        page = browse(SimpleNamespace(url=proxy.url, ca=proxy.ca_file))
+        page.goto("about:blank")
         page.goto(url)
         page.wait_for_function("document.title === 'done'", timeout=60_000)
         found = page.evaluate("found")
-        page.close()
         return sorted(found), proxy.finish(save=True, needs_all=True)
 
+    control = process.control
+    page = browse(SimpleNamespace(url=control.url, ca=control.ca_file))
     try:
         with Origin(Site(), authority.context()) as origin:
             url = origin.url(host="localhost")

@@ -91,11 +91,39 @@ def test_a_test_that_fails_leaves_its_cassette_as_it_was(suite, origin):
 
     found = suite.run()
 
-    assert found.counts == {"failed": 1, "warning": 1}, found.text
+    assert found.counts == {"failed": 1}, found.text
     assert suite.cassettes() == []
     assert "Requests that Forebay saw" in found.text
     assert f"GET {origin.url('/one?a=1')} (recorded 200)" in found.text
     assert "test_one.yaml stays as it was" in found.text
+
+
+def test_tests_that_are_broken_off_or_skipped_are_not_recorded(suite, origin):
+    """What they asked is only half of it; one that is expected to fail has asked all."""
+    text = """
+    import pytest
+    from ask import get
+
+    def test_skipped(forebay_proxy):
+        get(forebay_proxy, "ORIGIN/one")
+        pytest.skip("half way")
+
+    @pytest.mark.xfail
+    def test_expected(forebay_proxy):
+        get(forebay_proxy, "ORIGIN/one")
+        raise AssertionError
+
+    def test_interrupted(forebay_proxy):
+        get(forebay_proxy, "ORIGIN/one")
+        raise KeyboardInterrupt
+    """
+    written(suite, origin, test_a=text)
+
+    found = suite.run()
+
+    assert found.status == 2, found.text
+    assert len(origin.seen) == 3
+    assert suite.cassettes() == ["recordings/test_a/test_expected.yaml"]
 
 
 def test_in_ci_nothing_is_recorded(suite, origin):
@@ -346,6 +374,26 @@ def test_rules_of_what_is_masked(suite, origin):
     assert found.counts == {"passed": 1}, found.text
     text = (suite.folder / "recordings/test_a/test_one.yaml").read_text(encoding="utf-8")
     assert "?a=REDACTED" in text
+
+
+def test_the_environment_of_the_tests_needs_nothing_of_the_proxy(suite, origin):
+    """Where mitmproxy and its own cannot be installed, another environment has them."""
+    refusing = """
+    import sys
+
+    class Refused:
+        def find_spec(self, name, path=None, target=None):
+            if name.partition(".")[0] in {"mitmproxy", "msgspec", "pydantic", "ruamel", "certifi"}:
+                raise ModuleNotFoundError(name)
+
+    sys.meta_path.insert(0, Refused())
+    """
+    written(suite, origin, conftest=refusing, test_a=ONE)
+
+    found = suite.run(FOREBAY_COMMAND=str(Path(sys.executable).with_name("forebay")))
+
+    assert found.counts == {"passed": 1}, found.text
+    assert suite.cassettes() == ["recordings/test_a/test_one.yaml"]
 
 
 def test_a_plugin_with_the_same_option_does_not_stop_pytest(suite, origin):

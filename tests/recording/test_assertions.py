@@ -45,7 +45,7 @@ def test_claims_that_hold_can_be_built_upon():
     posts = Requests(SEEN, "POST")
 
     assert posts.count(2).at_least(1).at_least(2)[0].json == {"user": "ann"}
-    assert Requests(SEEN, "GET").once()[0] is PAGE
+    assert Requests(SEEN, "GET").once() is PAGE
     assert len(Requests(SEEN, "PUT").none()) == 0
     assert posts.text == ['{"user": "ann"}', "sum=1"]
     assert Requests(SEEN, host="auth.example").json == [{"user": "ann"}]

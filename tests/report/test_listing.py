@@ -87,6 +87,12 @@ def test_warnings(lines, beginning):
     assert found.startswith(beginning)
 
 
+def test_too_many_processes_are_told():
+    found = warnings(summary(*(line(instance=f"i{n}") for n in range(2001))))
+
+    assert found == ["Too many processes or holes to follow all numbers: more may be missing."]
+
+
 def test_the_first_damaged_line_is_named():
     (found,) = warnings(summary(line(), damaged=Damaged(12, ["a.jsonl:7: torn"])))
 

@@ -33,7 +33,7 @@ def test_times_may_be_written_in_three_ways(text, expected):
     "text", ["", "yesterday", "2h30m", "-1h", "999999999w", "2026-13-01", "1e3s"]
 )
 def test_other_times_are_refused(text):
-    with pytest.raises(ForebayError, match="--since: expected a time such as .*, found"):
+    with pytest.raises(ForebayError, match=r"--since: expected a time such as .*, found"):
         moment("--since", text, NOW)
 
 

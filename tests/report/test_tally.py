@@ -36,7 +36,8 @@ def test_an_exchange_is_counted_everywhere():
         assert (row.records, row.requests, row.errors, row.blocked) == (1, 1, 0, 0)
         assert (row.bytes_up, row.bytes_down) == (7, 1000)
     assert found.statuses == {200: 1}
-    assert found.durations.count == found.first_bytes.count == 1
+    host = found.hosts.rows["a.example"]
+    assert host.durations.count == host.first_bytes.count == 1
     assert found.first_s == found.last_s == BEGIN.timestamp()
 
 
@@ -85,7 +86,7 @@ def test_what_no_client_asked_for_is_counted_apart(given, where):
     assert getattr(found, where).records == 1
     assert found.records == 2
     assert found.kinds.rows["http"].records == found.hosts.rows["a.example"].records == 1
-    assert found.durations.count == 1
+    assert found.hosts.rows["a.example"].durations.count == 1
 
 
 def test_what_is_no_exchange_has_no_status_and_no_latency():
@@ -94,10 +95,10 @@ def test_what_is_no_exchange_has_no_status_and_no_latency():
     )
 
     assert found.statuses == {}
-    assert found.durations.count == 0
+    assert found.hosts.rows["a.example"].durations.count == 0
     assert found.kinds.rows["tunnel"].requests == 0
     assert found.hosts.rows["d"].records == 1
-    assert tally(line(kind="websocket")).durations.count == 0
+    assert tally(line(kind="websocket")).hosts.rows["a.example"].durations.count == 0
 
 
 def test_hits_are_told_from_misses():
@@ -171,6 +172,10 @@ def test_numbers_are_followed_whatever_is_selected():
     ]
 
 
+def test_all_holes_are_known_of_few_processes():
+    assert tally(line(), line(instance="j")).knows_all_holes
+
+
 def test_files_read_twice_are_noticed():
     assert tally(line(), line()).repeated == 1
     assert tally(line(instance=None), line(instance=None)).repeated == 0
@@ -216,6 +221,7 @@ def test_memory_is_bounded_whatever_a_log_makes_up():
     assert len(tables) == 11
     assert max(len(table.rows) for table in tables) <= 8192
     assert len(found._sequences) == 2000
+    assert not found.knows_all_holes
     assert (
         sum(row.records for row in found.hosts.rows.values()) + found.hosts.rest.records == 30_000
     )

@@ -15,7 +15,11 @@ def entry_script() -> Path:
     return inside if inside.is_file() else package.parent / "main.py"
 
 
-def mitmproxy_arguments(arguments: list[str], script: Path) -> list[str]:
+WEB_COLUMNS = ("tls", "icon", "path", "comment", "method", "status", "size", "time")
+"""mitmweb's own, and the comment, which says what became of a flow."""
+
+
+def mitmproxy_arguments(arguments: list[str], script: Path, *, web: bool = False) -> list[str]:
     """Return the arguments for mitmproxy: ours first, so that the user's win.
 
     >>> mitmproxy_arguments(["-p", "8081"], Path("main.py"))
@@ -26,7 +30,17 @@ def mitmproxy_arguments(arguments: list[str], script: Path) -> list[str]:
     # mitmproxy lets --listen-host win over --set, whichever comes last.
     told = any(argument.removeprefix("--set=").startswith("listen_host=") for argument in arguments)
     host = [] if told else ["--listen-host", "127.0.0.1"]
-    return [*host, "-s", str(script), *arguments]
+    columns = [] if not web or _names_columns(arguments) else _set_columns()
+    return [*host, *columns, "-s", str(script), *arguments]
+
+
+def _names_columns(arguments: list[str]) -> bool:
+    """Return whether the user has said which columns mitmweb shows: a list is not replaced."""
+    return any(argument.removeprefix("--set=").startswith("web_columns=") for argument in arguments)
+
+
+def _set_columns() -> list[str]:
+    return [part for name in WEB_COLUMNS for part in ("--set", f"web_columns={name}")]
 
 
 def run(arguments: list[str]) -> int:
@@ -37,4 +51,4 @@ def run(arguments: list[str]) -> int:
     rest = [argument for argument in arguments if argument != "--web"]
     sys.argv[0] = "forebay proxy"
     tool = main.mitmweb if web else main.mitmdump
-    return tool(mitmproxy_arguments(rest, entry_script())) or 0
+    return tool(mitmproxy_arguments(rest, entry_script(), web=web)) or 0

@@ -258,16 +258,16 @@ class RecordingAddon:
 
     def responseheaders(self, flow: http.HTTPFlow) -> None:
         """Keep the head as the server sent it, and have its body kept."""
-        if flow in self._slots and flow.response is not None:
+        if self._slots and flow in self._slots and flow.response is not None:
             kept = self._kept[flow] = _Kept(flow.response, self._limit_bytes)
             bodies.consume_response(flow, kept)
 
     def response(self, flow: http.HTTPFlow) -> None:
         """Record what was answered, if it was a server that did."""
-        found = self._slots.pop(flow, None)
-        kept = self._kept.pop(flow, None)
+        found = self._slots.pop(flow, None) if self._slots else None
         if found is None:
             return
+        kept = self._kept.pop(flow, None)
         session, slot = found
         if kept is None or not kept.is_whole or outcome.answered_by(flow) is not None:
             session.tape.finish(slot, None)
@@ -286,7 +286,7 @@ class RecordingAddon:
 
     def error(self, flow: http.HTTPFlow) -> None:
         """Forget an exchange that failed."""
-        found = self._slots.pop(flow, None)
+        found = self._slots.pop(flow, None) if self._slots else None
         if found is not None:
             session, slot = found
             session.skipped.append(

@@ -105,8 +105,8 @@ class Requests:
         outcome: see `Request`.
 
     >>> seen = [Request("GET", "http://h/a"), Request("POST", "http://h/a")]
-    >>> len(Requests(seen, method="post", host="h").once())
-    1
+    >>> Requests(seen, method="post", host="h").once().path
+    '/a'
     """
 
     def __init__(
@@ -163,10 +163,10 @@ class Requests:
     def __repr__(self) -> str:
         return f"<Requests: {len(self)} of {len(self._seen)} ({self._wanted or 'all'})>"
 
-    def once(self) -> Self:
-        """Assert that there is one."""
+    def once(self) -> Request:
+        """Assert that there is one; return it."""
         __tracebackhide__ = True
-        return self.count(1)
+        return self.count(1)[0]
 
     def none(self) -> Self:
         """Assert that there is none."""

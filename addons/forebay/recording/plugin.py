@@ -85,16 +85,17 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Note whether the test has passed, and show what the proxy knows if it has not."""
     report = yield
-    if report.when == "setup":
-        item.stash[_PASSED] = True
-    is_fine = report.passed or hasattr(report, "wasxfail")
-    item.stash[_PASSED] = item.stash.get(_PASSED, True) and is_fine
+    if report.when != "teardown":  # a test that is broken off never gets to its call's report
+        is_fine = report.passed or hasattr(report, "wasxfail")
+        item.stash[_PASSED] = report.when == "call" and is_fine
     proxy = item.stash.get(_PROXY, None)
     if proxy is not None and report.failed:
         if report.when == "call":
             with contextlib.suppress(ForebayError):
-                lines = [str(each) for each in list(proxy.requests())[-_MOST_LISTED:]]
-                report.sections.append(("Requests that Forebay saw", "\n".join(lines) or "none"))
+                lines = [str(each) for each in list(proxy.requests())[-_MOST_LISTED:]] or ["none"]
+                if proxy.records:
+                    lines.append(f"The test has not passed: {proxy.cassette} stays as it was.")
+                report.sections.append(("Requests that Forebay saw", "\n".join(lines)))
         printed = proxy.output()
         if printed:
             report.sections.append(("Output of Forebay", printed))
@@ -162,10 +163,10 @@ def forebay_proxy(
         found = _forebay_launcher.finish(
             proxy, wanted, item.nodeid, has_passed=item.stash.get(_PASSED, False)
         )
+    if found.failures:
+        pytest.fail("\n".join([*found.failures, *found.warnings]), pytrace=False)
     for each in found.warnings:
         item.warn(ForebayWarning(each))
-    if found.failures:
-        pytest.fail("\n".join(found.failures), pytrace=False)
 
 
 @pytest.fixture

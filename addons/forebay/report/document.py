@@ -231,6 +231,8 @@ class Loss(msgspec.Struct, frozen=True):
         missing: records in them.
         first_jumps: the first of them.
         repeated: records that are there more than once.
+        is_exact: false where there were too many processes or holes to follow all of
+            them; then more may be missing.
     """
 
     gap_records: int
@@ -240,6 +242,7 @@ class Loss(msgspec.Struct, frozen=True):
     missing: int
     first_jumps: list[Missing]
     repeated: int
+    is_exact: bool
 
 
 class Sampling(msgspec.Struct, frozen=True):

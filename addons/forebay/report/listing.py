@@ -328,6 +328,8 @@ def warnings(summary: Summary) -> list[str]:
             f"Missing: {figures.plural(loss.missing, 'record')} in "
             f"{figures.plural(loss.jumps, 'hole')} that no gap record explains."
         )
+    if not loss.is_exact:
+        found.append("Too many processes or holes to follow all numbers: more may be missing.")
     if loss.repeated:
         found.append(f"Counted twice: {figures.plural(loss.repeated, 'record')} that came again.")
     if traffic.truncated:

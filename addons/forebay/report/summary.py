@@ -66,7 +66,7 @@ def summarize(
         statuses={str(status): tally.statuses[status] for status in sorted(tally.statuses)},
         status_classes=_classes(tally),
         errors=_top(tally.errors, top, _named),
-        latency=Latency(_percentiles(tally.durations), _percentiles(tally.first_bytes)),
+        latency=_latency(tally),
         cache=_cache(tally, top),
         hosts=_top(tally.hosts, top, _host),
         clients=_top(tally.clients, top, _named),
@@ -104,6 +104,13 @@ def _total(table: Table[str, Plain]) -> Plain:
     for row in (*table.rows.values(), table.rest):
         total.merge(row)
     return total
+
+
+def _latency(tally: Tally) -> Latency:
+    total = Host()
+    for row in (*tally.hosts.rows.values(), tally.hosts.rest):
+        total.merge(row)
+    return Latency(_percentiles(total.durations), _percentiles(total.first_bytes))
 
 
 def _counts(row: Plain) -> Counts:
@@ -238,6 +245,7 @@ def _loss(tally: Tally) -> Loss:
             for hole in holes[:_MOST_NAMED]
         ],
         repeated=tally.repeated,
+        is_exact=tally.knows_all_holes,
     )
 
 

@@ -8,15 +8,14 @@ account (``background``) and what was sent once more by hand (``attempt`` above
 from __future__ import annotations
 
 import heapq
-from collections import Counter
 from functools import lru_cache
 
-from forebay.report.histogram import Histogram, bucket
-from forebay.report.line import Block, Cache, Line, cache_word
+from forebay.report.histogram import bucket
+from forebay.report.line import Block, Line, cache_word
 from forebay.report.rows import Edits, Host, Kept, Plain
 from forebay.report.selection import Selection, host_of
 from forebay.report.sequence import Hole, Sequence
-from forebay.report.series import CLASSES, Series
+from forebay.report.series import CLASSES, Interval, Series
 from forebay.report.table import Table
 
 HITS = frozenset({"hit", "stale", "revalidated"})
@@ -41,6 +40,7 @@ class Tally:
         slowest: how many of the slowest exchanges are kept.
 
     Attributes:
+        follows_all: whether there are not too many processes to follow the numbers of each.
         records: those that count.
         others: records that the selection leaves out.
         background: what the cache sent on its own account.
@@ -61,6 +61,7 @@ class Tally:
         self._most_slow = slowest
         self._slow: list[tuple[float, int, Line]] = []
         self._sequences: dict[str, Sequence] = {}
+        self.follows_all = True
         self.records = 0
         self.others = 0
         self.background = Plain()
@@ -74,9 +75,7 @@ class Tally:
         self.lost = 0
         self.first_s: float | None = None
         self.last_s: float | None = None
-        self.statuses: Counter[int] = Counter()
-        self.first_bytes = Histogram()
-        self.durations = Histogram()
+        self.statuses: dict[int, int] = {}
         self.series = Series()
         self.kinds: Table[str, Plain] = Table(Plain, 64)
         self.errors: Table[str, Plain] = Table(Plain, 256)
@@ -119,7 +118,8 @@ class Tally:
 
     def _sequence(self, instance: str) -> Sequence:
         if len(self._sequences) >= _MOST_PROCESSES:
-            return Sequence()  # no honest log has so many
+            self.follows_all = False
+            return Sequence()
         return self._sequences.setdefault(instance[:200], Sequence())
 
     def _add_gap(self, line: Line) -> None:
@@ -150,21 +150,23 @@ class Tally:
         facts = (is_exchange, error is not None, is_blocked, up, down)
 
         if line.background:
-            _count(self.background, *facts)
+            _count([self.background], *facts)
             return
         if line.attempt is not None and line.attempt > 1:
-            _count(self.replays, *facts)
+            _count([self.replays], *facts)
             return
-        _count(self.kinds.row(kind), *facts)
         host = self.hosts.row(host_of(line))
-        _count(host, *facts)
-        _count(self.clients.row(line.client_address or ""), *facts)
+        rows: list[Plain] = [
+            self.kinds.row(kind),
+            host,
+            self.clients.row(line.client_address or ""),
+        ]
         if line.user is not None:
-            _count(self.users.row(line.user), *facts)
+            rows.append(self.users.row(line.user))
         if error is not None:
-            _count(self.errors.row(error), *facts)
+            rows.append(self.errors.row(error))
         if block is not None and is_blocked:
-            self._add_block(block, *facts)
+            self._add_block(block, rows)
         if line.rewrite:
             self._add_rewrites(line)
 
@@ -182,41 +184,56 @@ class Tally:
             interval.bytes_down += down
             if error is not None:
                 interval.errors += 1
-        if not is_exchange:
-            return
+        if is_exchange:
+            self._add_exchange(line, host, interval, rows, is_error=error is not None)
+        _count(rows, *facts)
 
+    def _add_exchange(
+        self,
+        line: Line,
+        host: Host,
+        interval: Interval | None,
+        rows: list[Plain],
+        *,
+        is_error: bool,
+    ) -> None:
+        """Count what only exchanges have, and add to *rows* those that count this one too."""
+        status, duration_s = line.status, line.duration_s
+        index = 0 if duration_s is None else bucket(duration_s)
         by_class = _NO_CLASS
         if status is not None and 100 <= status <= 599:
             by_class = status // 100 - 1
-            self.statuses[status] += 1
+            self.statuses[status] = self.statuses.get(status, 0) + 1
         if line.response_content_type is not None:
-            _count(self.content_types.row(media_type(line.response_content_type)), *facts)
+            rows.append(self.content_types.row(media_type(line.response_content_type)))
         word = None
         if line.cache is not None:
             word = cache_word(line.cache)
-            self._add_cache(line.cache, word, host, line.duration_s, facts)
+            kept = self.cache.row(word)
+            rows.append(kept)
+            if duration_s is not None:
+                kept.durations.add(index, duration_s)
+            if line.cache.reason is not None:
+                rows.append(self.cache_reasons.row((_short(word), _short(line.cache.reason))))
+        is_lookup, is_hit = word in LOOKUPS, word in HITS
+        host.lookups += is_lookup
+        host.hits += is_hit
         if interval is not None:
             interval.classes[by_class] += 1
-            if word in LOOKUPS:
-                interval.lookups += 1
-                if word in HITS:
-                    interval.hits += 1
-        duration_s = line.duration_s
-        if duration_s is None or kind != "http":
+            interval.lookups += is_lookup
+            interval.hits += is_hit
+        if duration_s is None or line.kind != "http":
             return
-        index = bucket(duration_s)
-        self.durations.add(index, duration_s)
         host.durations.add(index, duration_s)
         if interval is not None:
             interval.durations.add(index, duration_s)
         if line.first_byte_s is not None:
             index = bucket(line.first_byte_s)
-            self.first_bytes.add(index, line.first_byte_s)
             host.first_bytes.add(index, line.first_byte_s)
-        if line.answered_by == "origin" and word != "revalidated" and error is None:
+        if line.answered_by == "origin" and word != "revalidated" and not is_error:
             host.origin_count += 1
             host.origin_s += duration_s
-        elif line.answered_by == "cache" and word in HITS:
+        elif line.answered_by == "cache" and is_hit:
             host.served_count += 1
             host.served_s += duration_s
         slow = self._slow
@@ -225,11 +242,11 @@ class Tally:
         elif slow and duration_s > slow[0][0]:
             heapq.heapreplace(slow, (duration_s, -self.records, line))
 
-    def _add_block(self, block: Block, *facts: int) -> None:
+    def _add_block(self, block: Block, rows: list[Plain]) -> None:
         name = _short(block.list)
         rule = _short(block.rule or block.reason)
-        _count(self.block_rules.row((rule, name, _short(block.path), block.line or 0)), *facts)
-        _count(self.block_lists.row(name), *facts)
+        rows.append(self.block_rules.row((rule, name, _short(block.path), block.line or 0)))
+        rows.append(self.block_lists.row(name))
 
     def _add_rewrites(self, line: Line) -> None:
         for applied in line.rewrite or ():
@@ -243,20 +260,6 @@ class Tally:
             else:
                 row.applied += 1
 
-    def _add_cache(
-        self, cache: Cache, word: str, host: Host, duration_s: float | None, facts: tuple[int, ...]
-    ) -> None:
-        row = self.cache.row(word)
-        _count(row, *facts)
-        if duration_s is not None:
-            row.durations.add(bucket(duration_s), duration_s)
-        if cache.reason is not None:
-            _count(self.cache_reasons.row((_short(word), _short(cache.reason))), *facts)
-        if word in LOOKUPS:
-            host.lookups += 1
-            if word in HITS:
-                host.hits += 1
-
     def slowest(self) -> list[Line]:
         """Return the slowest exchanges, the slowest first."""
         return [line for _, _, line in sorted(self._slow, key=lambda each: each[:2], reverse=True)]
@@ -266,23 +269,27 @@ class Tally:
         return [hole for name, seen in self._sequences.items() for hole in seen.holes(name)]
 
     @property
+    def knows_all_holes(self) -> bool:
+        """Whether there was room for the numbers of all processes."""
+        return self.follows_all and all(seen.is_exact for seen in self._sequences.values())
+
+    @property
     def repeated(self) -> int:
         """How many records are in the files more than once."""
         return sum(seen.repeated for seen in self._sequences.values())
 
 
 def _count(
-    row: Plain, is_exchange: int, is_error: int, is_blocked: int, up: int, down: int
+    rows: list[Plain], is_exchange: int, is_error: int, is_blocked: int, up: int, down: int
 ) -> None:
-    row.records += 1
-    if is_exchange:
-        row.requests += 1
-    if is_error:
-        row.errors += 1
-    if is_blocked:
-        row.blocked += 1
-    row.bytes_up += up
-    row.bytes_down += down
+    # One loop for all of a record's rows: a call for each would cost as much as the counting.
+    for row in rows:
+        row.records += 1
+        row.requests += is_exchange
+        row.errors += is_error
+        row.blocked += is_blocked
+        row.bytes_up += up
+        row.bytes_down += down
 
 
 @lru_cache(maxsize=2048)

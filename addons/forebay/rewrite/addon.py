@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Iterable, Sequence
+from dataclasses import replace
+from pathlib import PurePath
 
 from mitmproxy import command, ctx, exceptions, http
 from mitmproxy.addonmanager import Loader
@@ -12,7 +15,7 @@ from forebay import outcome, settings
 from forebay.errors import ForebayError
 from forebay.rewrite.editor import Editor
 from forebay.rewrite.load import RuleSet, environment_of, loader, sources
-from forebay.rewrite.rule import Phase
+from forebay.rewrite.rule import Phase, Rule
 from forebay.rulefiles import RuleFiles, Source
 
 logger = logging.getLogger(__name__)
@@ -37,6 +40,8 @@ class RewriteAddon:
         self._editor = Editor()
         self.responses = RewriteResponsesAddon(self._editor)
         self._running = False
+        self._read = RuleSet()
+        self._toggled: dict[tuple[str, str], bool] = {}
         self._files = RuleFiles("rewrite", self._load, self._put, str)
 
     def load(self, loader: Loader) -> None:
@@ -70,7 +75,7 @@ class RewriteAddon:
         try:
             self._files.read(self._configured_sources(), running=self._running)
             if "rewrite_groups" in updated and ctx.options.rewrite:
-                self._editor.rules.check(ctx.options.rewrite_groups, "rewrite_groups")
+                self._read.check(ctx.options.rewrite_groups, "rewrite_groups")
         except ForebayError as error:
             settings.reject(error, running=self._running)
 
@@ -78,7 +83,15 @@ class RewriteAddon:
         return loader(environment_of(ctx.options.rewrite_env))(files)
 
     def _put(self, rules: RuleSet) -> None:
+        self._read = rules
+        if self._toggled:
+            rules = RuleSet(tuple(map(self._as_toggled, rules.rules)))
         self._editor.rules = rules.switched(ctx.options.rewrite_groups)
+
+    def _as_toggled(self, rule: Rule) -> Rule:
+        on = self._toggled.get((rule.file, rule.id))
+        # Without a group no other switch reaches it.
+        return rule if on is None else replace(rule, group="", is_default_on=on)
 
     def running(self) -> None:
         """Begin to watch the files."""
@@ -104,6 +117,28 @@ class RewriteAddon:
         except ForebayError as error:
             raise exceptions.CommandError(str(error)) from None
         ctx.options.rewrite_groups = wanted
+
+    def rule_names(self) -> list[str]:
+        """Return by which names rules are toggled: ids, or file:line where several share one."""
+        ids = Counter(rule.id for rule in self._read.rules)
+        return [rule.id if ids[rule.id] == 1 else _place(rule) for rule in self._read.rules]
+
+    def toggle(self, name: str) -> str:
+        """Switch one rule off, or on again, until the proxy ends; return what it is now.
+
+        Raises:
+            ForebayError: when *name* is not that of exactly one rule.
+        """
+        found = [rule for rule in self._read.rules if name in (rule.id, _place(rule))]
+        if len(found) != 1:
+            places = ", ".join(map(_place, found)) or "none"
+            raise ForebayError(f"expected the id or file:line of one rule, found {places:.200}")
+        (rule,) = found
+        active = {(each.file, each.id) for each in self._editor.rules.active}
+        on = (rule.file, rule.id) not in active
+        self._toggled[rule.file, rule.id] = on
+        self._put(self._read)
+        return f"{rule.id} ({rule.file}:{rule.line}) is {'on' if on else 'off'}"
 
     @command.command("forebay.rewrite.rules")  # type: ignore[untyped-decorator]
     def rules(self) -> Sequence[str]:
@@ -143,6 +178,10 @@ class RewriteAddon:
             ctx.options.rewrite_files,
             with_sets=with_sets or bool(ctx.options.rewrite_groups),
         )
+
+
+def _place(rule: Rule) -> str:
+    return f"{PurePath(rule.file).name}:{rule.line}"
 
 
 class RewriteResponsesAddon:

@@ -93,7 +93,8 @@ class Capture:
 
     def request(self, flow: http.HTTPFlow) -> None:
         """Begin to keep the request's body, at its head."""
-        self._kept.pop(flow, None)  # of an earlier attempt
+        if self._kept:
+            self._kept.pop(flow, None)  # of an earlier attempt
         if self._wants(flow, flow.request):
             kept = _Kept(self.wish.limit_bytes)
             self._kept[flow] = _Both(request=kept)
@@ -115,7 +116,7 @@ class Capture:
 
     def finish(self, flow: http.HTTPFlow, redactor: Redactor) -> tuple[Finish | None, int]:
         """Return what puts the bodies of *flow* into its record, and the bytes it holds."""
-        both = self._kept.pop(flow, None)
+        both = self._kept.pop(flow, None) if self._kept else None
         if both is None or (self.wish.only is not None and not self.wish.only(flow)):
             return None, 0
         request = response = None

@@ -1,0 +1,151 @@
+"""Say in one line what was decided about a flow, and by which rule.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import PurePath
+from typing import Any
+
+from forebay.blocklist.verdict import visible
+from forebay.inspect.marker import acting, is_blocked
+from forebay.trafficlog.redact import DEFAULT, Redactor
+
+LONGEST = 300
+"""Characters of a comment."""
+_LONGEST_NAME = 80
+_LONGEST_REASON = 120
+_MOST_RULES = 6
+
+type Notes = Mapping[str, Any]
+
+
+def comment(
+    notes: Notes,
+    *,
+    error_type: str | None = None,
+    refused: bool = False,
+    redactor: Redactor = DEFAULT,
+) -> str:
+    """Return what *notes*, the flow's outcome, come down to; empty when nothing was decided.
+
+    Texts that may quote a request are redacted; names of files and lists stand
+    as they are, since they are what the reader looks for.
+
+    >>> comment({"cache": {"result": "hit", "reason": "fresh", "age_s": 31},
+    ...          "rewrite": [{"file": "/r/rewrite.yaml", "line": 12, "changes": [{}]}]})
+    'cache hit age 31s · rewrite rewrite.yaml:12'
+
+    Args:
+        notes: the outcome.
+        error_type: why the attempt failed, in one word.
+        refused: whether a recording had no answer.
+        redactor: what masks secrets.
+    """
+    parts = [
+        _cache(notes.get("cache"), redactor),
+        _rewrite(notes),
+        _block(notes, redactor),
+        _answer(notes, refused=refused),
+        "retried" if notes.get("retried") else "",
+        "refresh by the cache" if notes.get("background") else "",
+        f"error {error_type}" if error_type else "",
+    ]
+    line = " · ".join(filter(None, parts))
+    return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
+
+
+def place(path: object, line: object) -> str:
+    """Return the file's name and the line, as one looks for it.
+
+    >>> place("/home/me/rules/rewrite.yaml", 12)
+    'rewrite.yaml:12'
+    """
+    return f"{visible(PurePath(str(path)).name, _LONGEST_NAME)}:{line}"
+
+
+def cited(rule: Notes) -> str:
+    """Return list and line of a rule of a blocklist, or where it is when its list has no name.
+
+    >>> cited({"list": "easylist", "path": "/l/easylist.txt", "line": 7})
+    'easylist:7'
+    """
+    if rule.get("list"):
+        return f"{visible(str(rule['list']), _LONGEST_NAME)}:{rule.get('line')}"
+    return place(rule.get("path"), rule.get("line"))
+
+
+def _cache(cache: Notes | None, redactor: Redactor) -> str:
+    if not cache or "result" not in cache:
+        return ""
+    result, reason = cache["result"], str(cache.get("reason") or "")
+    words = [f"cache {result}"]
+    # Cases:
+    # 1. answered from the store: how old it was, and why it served although stale
+    # 2. "stale" without an age: the origin was asked instead, and gave another answer
+    # 3. all else went to the origin
+    if cache.get("age_s") is not None:
+        words.append(f"age {cache['age_s']}s")
+        told = "" if reason == "fresh" else reason
+    elif result == "stale":
+        words = ["cache renewed"]
+        told = reason
+    else:
+        told = "" if result == "revalidated" or reason == "not stored" else reason
+    if told:
+        words.append(f"({_said(told, redactor)})")
+    line = " ".join(words)
+    if cache.get("stored"):
+        line += ", stored"
+    elif cache.get("unstored"):
+        line += f", not stored: {_said(cache['unstored'], redactor)}"
+    rule = cache.get("rule")
+    return f"{line}, {place(rule['file'], rule['line'])}" if rule else line
+
+
+def _rewrite(notes: Notes) -> str:
+    shown = [_entry(entry) for entry in notes.get("rewrite") or () if acting(entry)]
+    shown = list(dict.fromkeys(shown))
+    if not shown:
+        return ""
+    more = len(shown) - _MOST_RULES
+    return f"rewrite {', '.join(shown[:_MOST_RULES])}" + (f" and {more} more" if more > 0 else "")
+
+
+def _entry(entry: Notes) -> str:
+    where = place(entry.get("file"), entry.get("line"))
+    if "failed" in entry:
+        where += " failed"
+    elif "answer" in entry:
+        where += f" answered {entry['answer']}"
+    return where
+
+
+def _block(notes: Notes, redactor: Redactor) -> str:
+    block = notes.get("block")
+    if not block:
+        return ""
+    exception = block.get("exception")
+    if not is_blocked(notes):
+        return f"allowed {cited(exception)}" if exception else ""
+    if block.get("rule"):
+        return f"blocked {cited(block)}"
+    return f"blocked: {_said(block.get('reason') or 'no rule is named', redactor)}"
+
+
+def _answer(notes: Notes, *, refused: bool) -> str:
+    match notes.get("answer"):
+        case "recording":
+            return "refused: not in the recording" if refused else "replayed from the recording"
+        case "proxycore":
+            return "answered by Forebay"
+        case "trafficlog":
+            return "refused: the log cannot be written"
+        case _:
+            return ""
+
+
+def _said(text: object, redactor: Redactor) -> str:
+    return visible(redactor.excerpt(str(text), _LONGEST_REASON), _LONGEST_REASON)
