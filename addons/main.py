@@ -7,6 +7,7 @@ from forebay.announce import Announce
 from forebay.blocklist.addon import BlocklistAddon
 from forebay.cache.addon import CacheAddon
 from forebay.control import Control
+from forebay.inspect.addon import InspectAddon
 from forebay.proxycore.addon import Proxycore
 from forebay.proxycore.bodies import Bodies
 from forebay.recording.addon import RecordingAddon
@@ -26,6 +27,7 @@ addons = [
     CacheAddon(),  # before the responses are edited: it stores what the origin sent
     blocklist.responses,  # after the cache: hits may lead round the proxy, too
     rewrite.responses,  # after the cache: edits what the client sees, hits included
+    InspectAddon(),  # after all that decides: its label tells every verdict
     TrafficlogAddon(),  # after all that decides: its record holds every verdict
     Bodies(),  # after all that wants a body: who wants what is known, streaming is decided
     Control(),  # serves what the others offer

@@ -9,11 +9,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
+import hypothesis
 import pytest
 from mitmproxy import log
 
 from origins import Authority
 from proxies import Proxy, copy_ca, make_ca
+
+# How long an example takes says more about the machine than about us.
+hypothesis.settings.register_profile("forebay", deadline=None)
+hypothesis.settings.load_profile("forebay")
 
 
 @pytest.fixture(autouse=True)

@@ -66,6 +66,8 @@ def test_one_line_and_a_warning_when_others_can_reach_it(caplog, addresses, warn
 
     info = [r.message for r in caplog.records if r.levelno == logging.INFO]
     warnings = [r.message for r in caplog.records if r.levelno == logging.WARNING]
-    assert info == ["Forebay 0.1.0: blocklist on, rewrite on, cache on, trafficlog on"]
+    assert info == [
+        "Forebay 0.1.0: blocklist on, rewrite on, recording on, cache on, trafficlog on"
+    ]
     assert bool(warnings) is warned
     assert all("0.0.0.0:8080" in line or "*:8080" in line for line in warnings)

@@ -25,10 +25,12 @@ POLICY_MODULES = {
     "staleness statuses storable structured targeted validation vary",
     "trafficlog": "backlog bodyrecord failure parts record recordschema redact redactbody "
     "redactparse rotation sampling scan secretvalues trouble",
+    "inspect": "arithmetic comment explain marker",
     "report": "chart document figures histogram line listing oneline page rows scale selection "
     "sequence series style summary table tally",
     "export": "columns combined converter csvrows har harcookies harmessage hartimings lines",
-    "recording": "archive bodytext cassette cassettefile clean hints interaction match tape told yamltext",
+    "recording": "archive assertions bodytext cassette cassettefile cassettepath clean environment "
+    "failures hints interaction match plan tape told yamltext",
 }
 """What decides."""
 OTHER_MODULES = {
@@ -41,8 +43,10 @@ OTHER_MODULES = {
     "store update valuefile variants",
     "trafficlog": "addon archive capture choice clients connection exchange filelock ledger "
     "logfile logfiles packing reader recorder redaction rotating writer writing",
+    "inspect": "account addon commands contentview ending label ownlist trim",
     "report": "follow terminal",
-    "recording": "addon config session store",
+    "recording": "addon claims config controlclient fixture launcher passedon plugin proxycommand "
+    "proxyprocess session store",
 }
 """Glue (hooks, options, mitmproxy's objects) and I/O (files, threads, clocks)."""
 WHOLE_FOLDERS = {"cli", "proxycore", "turbo"}

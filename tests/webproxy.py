@@ -12,6 +12,7 @@ import httpx
 from proxies import LISTENING, START_DEADLINE_S, Proxy, copy_ca
 
 PASSWORD = "look-inside"
+_TWICE = "0123456789abcdef"
 PROXY_LISTENING = re.compile(r"proxy listening at (?:http://)?\[?([0-9a-f.:*]+?)\]?:(\d+)")
 
 
@@ -31,7 +32,12 @@ class WebProxy(Proxy):
         answer = httpx.request(
             method,
             f"http://127.0.0.1:{self.options['web_port']}{path}",
-            headers={"Authorization": f"Bearer {PASSWORD}"},
+            headers={
+                "Authorization": f"Bearer {PASSWORD}",
+                # Cookie and field must agree, whatever they say.
+                "Cookie": f"_mitmproxy_xsrf={_TWICE}",
+                "X-XSRFToken": _TWICE,
+            },
             timeout=60,
             trust_env=False,
             **more,
@@ -68,7 +74,9 @@ class WebProxy(Proxy):
         return self.ask("GET", f"/flows/{flow['id']}/{message}/content/forebay.json")["text"]
 
 
-def web_proxy(tmp_path: Path, shared_ca: Path, authority, *arguments: str, **options) -> WebProxy:
+def web_proxy(
+    tmp_path: Path, shared_ca: Path, authority, *arguments: str, home: Path | None = None, **options
+) -> WebProxy:
     """Return a mitmweb, not yet started."""
     confdir = tmp_path / "confdir"
     if not confdir.exists():
@@ -82,4 +90,4 @@ def web_proxy(tmp_path: Path, shared_ca: Path, authority, *arguments: str, **opt
         "web_open_browser": False,
         **options,
     }
-    return WebProxy(tmp_path / "home", confdir, arguments, settings, tool="mitmweb")
+    return WebProxy(home or tmp_path / "home", confdir, arguments, settings, tool="mitmweb")

@@ -45,7 +45,8 @@ class Announce:
         """Print it, and refuse the start over options that do not exist."""
         for line in deferred.unknown(ctx.options):
             logger.error(line)
-        parts = [ctx.master.addons.get(name).summary() for name in SUMMARISED]
+        found = (ctx.master.addons.get(name) for name in SUMMARISED)
+        parts = [addon.summary() for addon in found if addon is not None]
         logger.info("Forebay %s: %s", forebay.__version__, ", ".join(filter(None, parts)))
         addresses = ctx.master.addons.get("proxyserver").listen_addrs()
         reachable = [address for address in addresses if not is_loopback(address[0])]

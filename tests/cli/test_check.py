@@ -306,3 +306,30 @@ rules:
             "forebay check: rewrite: "
         ] * 2
         assert json.loads(run(self.URL, "--json")[1])["rewrite"] is None
+
+
+def test_a_described_response_is_judged(run):
+    arguments = ("https://good.example/x", "--response-header", "Cache-Control: no-store")
+
+    status, out, _ = run(*arguments)
+    assert status == 0
+    assert out.splitlines()[-1] == (
+        "cache: would not store the described response (status 200): no-store"
+    )
+    assert json.loads(run(*arguments, "--json")[1])["storing"]["reason"] == "no-store"
+    assert run("wss://good.example/", "--status", "200")[0] == 2
+
+
+def test_every_name_of_the_host_is_judged(run):
+    (run.rules / "blocklists" / "own.txt").write_text("||localhost^", encoding="utf-8")
+
+    status, out, _ = run("http://0/x", "--json")
+
+    assert status == 1
+    assert json.loads(out)["names"] == ["0.0.0.0", "127.0.0.1", "localhost"]
+
+
+def test_the_rule_of_the_cache_is_named(run):
+    (run.rules / "cache.yaml").write_text("rules: [{bypass: true}]", encoding="utf-8")
+
+    assert f"cache: rule {run.rules / 'cache.yaml'}:1, bypass" in run("https://good.example/")[1]

@@ -18,9 +18,9 @@ with passedon.ending():
     sys.exit(passedon.run([sys.executable, "-c", sys.argv[1]], {"PATH": ""}))
 """
 TRAP = """
-import signal, sys, time
+import os, signal, sys, time
 def told(number, frame):
-    print(signal.Signals(number).name, flush=True)
+    os.write(1, (signal.Signals(number).name + "\\n").encode())  # print may be under way
     sys.exit(7)
 for name in ("SIGTERM", "SIGINT", "SIGUSR1", "SIGHUP"):
     signal.signal(getattr(signal, name), told)

@@ -79,16 +79,28 @@ def test_mistakes_say_where(given, environ, expected):
 
 def told(*options: str) -> list[str]:
     found = proxy_arguments(Path("/conf"), Path("/home"), Path("/control"), options)
+    if found[1] == "--only-recording":
+        del found[1]
     assert found[:5] == ["proxy", "--listen-host", "127.0.0.1", "--listen-port", "0"]
     assert found[5::2] == ["--set"] * len(found[6::2])
     return found[6::2]
 
 
-def test_what_is_off_and_where_state_is():
-    assert set(told()) == {
-        *(f"{name}=false" for name in OFF),
-        "flow_detail=0", "confdir=/conf", "forebay_home=/home", "forebay_control=/control",
-    }  # fmt: skip
+STATE = {"flow_detail=0", "confdir=/conf", "forebay_home=/home", "forebay_control=/control"}
+
+
+def test_where_state_is():
+    assert set(told()) == STATE
+
+
+def test_what_else_is_off_when_another_part_is_asked_for():
+    """Otherwise it is not even loaded."""
+    off = {f"{name}=false" for name in OFF}
+
+    assert set(told("cache=true")) == STATE | off - {"cache=false"} | {"cache=true"}
+    for options, only in (([], True), (["ignore_hosts=a"], True), (["rewrite=true"], False)):
+        found = proxy_arguments(Path("/conf"), Path("/home"), Path("/control"), options)
+        assert ("--only-recording" in found) is only
 
 
 def test_options_of_the_user_take_the_place_of_ours():

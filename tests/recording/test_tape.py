@@ -115,10 +115,18 @@ def test_all_anew_leaves_nothing_of_before():
 
 @pytest.mark.parametrize(
     ("mode", "changed"),
-    [(Mode.NONE, False), (Mode.NEW_EPISODES, False), (Mode.ALL, True), (Mode.PASSTHROUGH, False)],
+    [(Mode.NONE, False), (Mode.NEW_EPISODES, False), (Mode.ALL, False), (Mode.PASSTHROUGH, False)],
 )
 def test_without_anything_new_nothing_is_written(mode, changed):
     assert tape(mode).is_changed is changed
+
+
+def test_all_anew_without_any_answer_leaves_nothing_either():
+    made = tape(Mode.ALL)
+    made.finish(made.ask(C).slot, None)
+
+    assert made.is_changed
+    assert made.interactions() == []
 
 
 def test_what_nobody_asked_for():

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from weakref import WeakKeyDictionary
 
 from mitmproxy import command, connection, ctx, dns, exceptions, http
@@ -71,7 +72,7 @@ class BlocklistAddon:
         self._users: WeakKeyDictionary[connection.Client, str] = WeakKeyDictionary()
         self._warned: set[tuple[str, int]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._watcher = Watcher(self._current.watched, self._reload)
+        self._watcher = Watcher(self._watched, self._reload)
         self.responses = BlocklistResponses()
         self.again = BlocklistAgain(self)
 
@@ -162,6 +163,10 @@ class BlocklistAddon:
         self._running = True
         self._watcher.start()
         self._updates.start()
+
+    def _watched(self) -> list[Path]:
+        # To know it, lists are read: not while nobody goes by them.
+        return self._current.watched() if ctx.options.blocklist else []
 
     def done(self) -> None:
         """Stop watching."""

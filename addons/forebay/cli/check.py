@@ -18,9 +18,12 @@ from forebay.blocklist.request import Request
 from forebay.blocklist.sources import Sources, gather
 from forebay.blocklist.verdict import Verdict, visible
 from forebay.cache.inventory import NoCacheError
-from forebay.cli import rewritten, stored
+from forebay.cache.rule import Rule, rule_for
+from forebay.cache.selection import target_of
+from forebay.cli import rewritten, stored, storing
 from forebay.cli.places import add_places, home_folder, rules_folder
 from forebay.errors import ForebayError, RuleError
+from forebay.names import every_name, split_authority
 from forebay.paths import expanded
 from forebay.rewrite.patterns import method
 
@@ -34,6 +37,9 @@ def run(arguments: list[str]) -> int:
         request = Request.of(given.url, source=given.source, type=given.type, method=given.method)
         if given.source and request.source is None:
             raise ForebayError(f"--source: expected an absolute URL, found {given.source!r:.70}")
+        is_storing_asked = storing.is_asked(given)
+        if is_storing_asked:
+            target_of(given.url)  # of another scheme there is no response to judge
         home = home_folder(given)
         sources = gather(
             shipped=rules_folder(given),
@@ -48,27 +54,45 @@ def run(arguments: list[str]) -> int:
         return BAD_INPUT
     policy = _policy(sources, given)
     active = active_lists(lists.matcher, policy)
-    verdict = judge([request], lists.matcher, active, policy)
-    matches = lists.matcher.explain(request, active)
-    cached = _cached(given)
+    requests = _under_every_name(request, given)
+    verdict = judge(requests, lists.matcher, active, policy)
+    matches = list(
+        {
+            (match.cited.path, match.cited.line): match
+            for each in reversed(requests)
+            for match in lists.matcher.explain(each, active)
+        }.values()
+    )
+    rules = _cache_rules(given)
+    cached = None if rules is None else _cached(given, rules)
+    rule = storing.rule_facts(rule_for(rules, target_of(given.url))) if rules else None
     try:
         edits = None if verdict.blocked else rewritten.of_request(given)
+        is_storing_judged = is_storing_asked and not verdict.blocked and rules is not None
+        stores = storing.of_request(given, rules or ()) if is_storing_judged else None
     except ForebayError as error:
         print(f"forebay check: {error}", file=sys.stderr)
         return BAD_INPUT
     if given.json:
         found = {
             **_as_json(request, verdict, policy, matches),
+            "names": [each.host.name for each in requests],
             "rewrite": edits,
             "cache": cached,
+            "cache_rule": rule,
+            "storing": stores,
         }
         print(json.dumps(found, indent=2))
     else:
-        print("\n".join(_as_text(request, verdict, policy, matches)))
+        print("\n".join(_as_text(requests, verdict, policy, matches)))
         for line in rewritten.in_words(edits) if edits is not None else ():
             print(line)
+        if rule is not None:
+            print(storing.rule_in_words(rule))
         if cached is not None:
             print(stored.in_words(cached))
+        if stores is not None:
+            print(storing.in_words(stores))
     for name in lists.unfiltered:
         print(f"forebay check: unfiltered, as never fetched: {name}", file=sys.stderr)
     return BLOCKED if verdict.blocked else ALLOWED
@@ -84,7 +108,8 @@ def _method(text: str) -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="forebay check",
-        description="Say what the blocklist does to a request, and by which rule.",
+        description="Say what the proxy would do to a request, and by which rules: "
+        "the blocklist, rewriting, the cache.",
         epilog="Exit status: 0 allowed, 1 blocked, 2 bad input.",
     )
     parser.add_argument("url")
@@ -99,24 +124,58 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", action="store_true", help="print JSON")
     rewritten.add_arguments(parser)
     stored.add_cache_folder(parser)
+    storing.add_arguments(parser)
     add_places(parser)
     return parser
 
 
-def _cached(given: argparse.Namespace) -> dict[str, Any] | None:
+def _under_every_name(request: Request, given: argparse.Namespace) -> list[Request]:
+    """Return *request*, and the same under the other names that its host is taken for."""
+    host, _ = split_authority(given.url.partition("://")[2])
+    before, after = request.cased[: request.host_start], request.cased[request.host_end :]
+    others = [
+        Request.of(
+            f"{before}{f'[{name}]' if ':' in name else name}{after}",
+            source=given.source,
+            type=given.type,
+            method=given.method,
+        )
+        for name in every_name(target=host, host_fields=(), authority="", sni=None, connect=None)
+        if name != request.host.name
+    ]
+    return [request, *others]
+
+
+def _cache_rules(given: argparse.Namespace) -> tuple[Rule, ...] | None:
+    """Return the rules of the cache, or None where it has no say, or they are mistaken."""
+    try:
+        if not given.url.lower().startswith(("http:", "https:")):
+            return None
+        target_of(given.url)
+        return stored.cache_rules(given)
+    except ForebayError as error:
+        _warn_of_cache(error)
+        return None
+
+
+def _cached(given: argparse.Namespace, rules: tuple[Rule, ...]) -> dict[str, Any] | None:
     """Return what the cache holds for the URL, or None where it has no say."""
     try:
         folder = stored.cache_folder(given)
-        is_web = given.url.lower().startswith(("http:", "https:"))
-        if not is_web or given.method not in ("GET", "HEAD") or not folder.is_dir():
+        if given.method not in ("GET", "HEAD") or not folder.is_dir():
             return None
-        return stored.of_request(folder, given.url, stored.cache_rules(given), time.time())
+        return stored.of_request(folder, given.url, rules, time.time())
     except NoCacheError:
         return None
-    except ForebayError as error:  # what the blocklist does is known all the same
-        for line in str(error).splitlines():
-            print(f"forebay check: cache: {visible(line, 500)}", file=sys.stderr)
+    except ForebayError as error:
+        _warn_of_cache(error)
         return None
+
+
+def _warn_of_cache(error: ForebayError) -> None:
+    """Say what is wrong; what the blocklist does is known all the same."""
+    for line in str(error).splitlines():
+        print(f"forebay check: cache: {visible(line, 500)}", file=sys.stderr)
 
 
 def _policy(sources: Sources, given: argparse.Namespace) -> Policy | None:
@@ -149,8 +208,9 @@ _PARTIES = {resource.THIRD: "third", resource.FIRST: "first", resource.UNKNOWN: 
 
 
 def _as_text(
-    request: Request, verdict: Verdict, policy: Policy | None, matches: list[Match]
+    requests: list[Request], verdict: Verdict, policy: Policy | None, matches: list[Match]
 ) -> list[str]:
+    request, *others = requests
     action = "blocked" if verdict.blocked else "allowed"
     lines = [f"{action}: {visible(request.cased, 500)}", f"  because   {visible(verdict.reason)}"]
     for word, cited in (("rule", verdict.matched), ("exception", verdict.exception)):
@@ -159,6 +219,8 @@ def _as_text(
             lines.append(f"            {visible(cited.path)}:{cited.line}")
     if verdict.redirect:
         lines.append(f"  answer    {visible(verdict.redirect)}")
+    if others:
+        lines.append(f"  also as   {', '.join(visible(each.host.name) for each in others)}")
     if policy is not None:
         lines.append(f"  policy    {policy.id} ({policy.place})")
     party = _PARTIES[request.party]

@@ -7,12 +7,15 @@ from pathlib import Path
 
 import forebay
 
+ONLY_RECORDING = "--only-recording"
+"""Argument for a proxy that records and plays, without blocklist, rewriting, cache and log."""
 
-def entry_script() -> Path:
-    """Return the path of ``main.py``, in an installed wheel or in a checkout."""
+
+def entry_script(name: str = "main.py") -> Path:
+    """Return the path of an entry script, in an installed wheel or in a checkout."""
     package = Path(forebay.__file__).parent
-    inside = package / "main.py"
-    return inside if inside.is_file() else package.parent / "main.py"
+    inside = package / name
+    return inside if inside.is_file() else package.parent / name
 
 
 WEB_COLUMNS = ("tls", "icon", "path", "comment", "method", "status", "size", "time")
@@ -26,6 +29,11 @@ def mitmproxy_arguments(arguments: list[str], script: Path, *, web: bool = False
     ['--listen-host', '127.0.0.1', '-s', 'main.py', '-p', '8081']
     >>> mitmproxy_arguments(["--set", "listen_host=::"], Path("main.py"))
     ['-s', 'main.py', '--set', 'listen_host=::']
+    >>> arguments = ["--set", "listen_host=::", "--set", "web_columns=path"]
+    >>> mitmproxy_arguments(arguments, Path("main.py"), web=True) == ["-s", "main.py", *arguments]
+    True
+    >>> "web_columns=comment" in mitmproxy_arguments([], Path("main.py"), web=True)
+    True
     """
     # mitmproxy lets --listen-host win over --set, whichever comes last.
     told = any(argument.removeprefix("--set=").startswith("listen_host=") for argument in arguments)
@@ -48,7 +56,8 @@ def run(arguments: list[str]) -> int:
     from mitmproxy.tools import main
 
     web = "--web" in arguments
-    rest = [argument for argument in arguments if argument != "--web"]
+    rest = [argument for argument in arguments if argument not in ("--web", ONLY_RECORDING)]
+    script = entry_script("only_recording.py" if ONLY_RECORDING in arguments else "main.py")
     sys.argv[0] = "forebay proxy"
     tool = main.mitmweb if web else main.mitmdump
-    return tool(mitmproxy_arguments(rest, entry_script(), web=web)) or 0
+    return tool(mitmproxy_arguments(rest, script, web=web)) or 0

@@ -6,6 +6,7 @@ Glue: reads mitmproxy's flow.  Made when somebody asks for it, and never before.
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 from mitmproxy import ctx, http
@@ -14,8 +15,7 @@ from forebay import outcome
 from forebay.cache.freshness import validity
 from forebay.cache.headers import Head
 from forebay.cache.plan import target_of
-from forebay.inspect import arithmetic
-from forebay.inspect.comment import place
+from forebay.inspect import arithmetic, ending
 from forebay.trafficlog import record
 from forebay.trafficlog.exchange import of_http
 from forebay.trafficlog.parts import Draft
@@ -53,7 +53,7 @@ def of(flow: http.HTTPFlow, redactor: Redactor | None = None) -> dict[str, Any]:
     logged: dict[str, Any] = json.loads(record.encode(made))
     del logged["seq"]  # the log has given it another
     block, rewrite, cache = [logged.pop(name) for name in _VERDICTS]
-    error = logged["error.type"]
+    error = logged["error.type"] = ending.error_type(flow)
     return {
         "request": f"{logged['http.request.method']} {logged['url.full'] or logged['url.path']}",
         "response": _response(flow, logged["forebay.answered_by"]),
@@ -61,8 +61,8 @@ def of(flow: http.HTTPFlow, redactor: Redactor | None = None) -> dict[str, Any]:
         "attempt": logged["forebay.attempt"],
         "names": redactor.verdict(notes.get("names")),
         "block": block and _block(block),
-        "cache": cache and _cache(flow, cache, redactor),
         "rewrite": [_edit(entry) for entry in rewrite or ()],
+        "cache": cache and _cache(flow, cache, redactor),
         "seconds": {name.removesuffix("_s"): logged[f"forebay.{name}"] for name in _TIMES},
         "bytes": {shown: logged[name] for shown, name in _SIZES.items()},
         "log": logged,
@@ -102,17 +102,23 @@ def _block(block: dict[str, Any]) -> dict[str, Any]:
 def _rule(cited: dict[str, Any]) -> dict[str, Any]:
     return {
         "text": cited.get("rule"),
-        "at": cited.get("path") and f"{cited['path']}:{cited.get('line')}",
+        "at": cited.get("path") and _at(cited["path"], cited.get("line")),
         "list": cited.get("list"),
         "group": cited.get("group"),
     }
+
+
+def _at(path: object, line: object) -> str:
+    """Return file and line, the file as people write it."""
+    file, home = Path(str(path)), Path.home()
+    return f"{Path('~') / file.relative_to(home) if file.is_relative_to(home) else file}:{line}"
 
 
 def _cache(flow: http.HTTPFlow, cache: dict[str, Any], redactor: Redactor) -> dict[str, Any]:
     shown = {name: value for name, value in cache.items() if name != "rule"}
     rule = cache.get("rule")
     if rule:
-        shown["rule"] = f"{rule.get('file')}:{rule.get('line')}"
+        shown["rule"] = _at(rule.get("file"), rule.get("line"))
     shown["key"] = arithmetic.key(target_of(flow.request), redactor)
     response = flow.response
     if response is not None:
@@ -139,8 +145,8 @@ def _directives(message: http.Message, redactor: Redactor) -> str:
 
 def _edit(entry: dict[str, Any]) -> dict[str, Any]:
     shown = {name: value for name, value in entry.items() if name not in ("file", "line")}
-    shown["at"] = f"{entry.get('file')}:{entry.get('line')}"
-    shown["rule"] = f"{shown.pop('id', None)} ({place(entry.get('file'), entry.get('line'))})"
+    shown["rule"] = shown.pop("id", None)
+    shown["at"] = _at(entry.get("file"), entry.get("line"))
     changes = shown.pop("changes", None) or []
     order = {name: shown.pop(name) for name in ("rule", "at")}
     # Absent before, or gone after, is the point of an edit: it is said, not left out.

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from weakref import WeakKeyDictionary
 
-from mitmproxy import ctx, dns, exceptions, http
+from mitmproxy import connection, ctx, dns, exceptions, http, tls
 from mitmproxy import flow as mflow
 from mitmproxy.addonmanager import Loader
+from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 
 from forebay import outcome
-from forebay.inspect import contentview, label
+from forebay.inspect import contentview, ending, label
 from forebay.inspect.account import in_force
 from forebay.inspect.commands import Commands
 from forebay.inspect.comment import comment
@@ -21,6 +23,7 @@ from forebay.recording import told
 from forebay.trafficlog import failure
 
 _AUDIENCE = {"scripts", "modify_body", "save_stream_file", "hardump", "client_replay"}
+_MOST_FAILURES = 50
 
 
 class InspectAddon:
@@ -34,6 +37,8 @@ class InspectAddon:
         self._is_seen = False
         self._running = False
         self._trim = Trim()
+        # Of each client, what the server connections that were made for it failed with.
+        self._failures: WeakKeyDictionary[connection.Client, dict[str, str]] = WeakKeyDictionary()
 
     def load(self, loader: Loader) -> None:
         """Declare the option, and offer the view."""
@@ -80,6 +85,21 @@ class InspectAddon:
         if self._is_seen and not unreachable.is_answered(flow):
             self._label(flow)
 
+    def server_connect_error(self, data: ServerConnectionHookData) -> None:
+        """Note what mitmproxy will say about it."""
+        self._failed(data.client, data.server.error, failure.CONNECT)
+
+    def tls_failed_server(self, data: tls.TlsData) -> None:
+        """Note what mitmproxy will say about it."""
+        self._failed(data.context.client, data.conn.error, failure.TLS_SERVER)
+
+    def _failed(self, client: connection.Client, text: str | None, kind: str) -> None:
+        if self._is_seen and text:
+            known = self._failures.setdefault(client, {})
+            if len(known) >= _MOST_FAILURES:
+                known.clear()
+            known[text] = kind
+
     def dns_response(self, flow: dns.DNSFlow) -> None:
         """Label a query."""
         if self._is_seen:
@@ -99,9 +119,7 @@ class InspectAddon:
         notes = flow.metadata.get(outcome.KEY)
         if not flow.live or not isinstance(notes, dict):
             return  # loaded from a file: a record, with the labels that it had
-        error_type = None
-        if flow.error is not None:
-            error_type = failure.error_type(flow.error.msg, {})
+        error_type = ending.note(flow, self._failures.get(flow.client_conn, {}))
         refused = (
             isinstance(flow, http.HTTPFlow)
             and notes.get("answer") == "recording"

@@ -1,6 +1,7 @@
 """Say in one line what was decided about a flow, and by which rule.
 
-Pure.
+Pure.  A column of mitmweb shows some twenty characters, so rules come first,
+and of these the place.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def comment(
 
     >>> comment({"cache": {"result": "hit", "reason": "fresh", "age_s": 31},
     ...          "rewrite": [{"file": "/r/rewrite.yaml", "line": 12, "changes": [{}]}]})
-    'cache hit age 31s · rewrite rewrite.yaml:12'
+    'rewrite.yaml:12 edited · cache hit age 31s'
 
     Args:
         notes: the outcome.
@@ -45,13 +46,13 @@ def comment(
         redactor: what masks secrets.
     """
     parts = [
-        _cache(notes.get("cache"), redactor),
-        _rewrite(notes),
         _block(notes, redactor),
+        _rewrite(notes),
         _answer(notes, refused=refused),
+        f"error {error_type}" if error_type else "",
+        _cache(notes.get("cache"), redactor),
         "retried" if notes.get("retried") else "",
         "refresh by the cache" if notes.get("background") else "",
-        f"error {error_type}" if error_type else "",
     ]
     line = " · ".join(filter(None, parts))
     return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
@@ -111,16 +112,14 @@ def _rewrite(notes: Notes) -> str:
     if not shown:
         return ""
     more = len(shown) - _MOST_RULES
-    return f"rewrite {', '.join(shown[:_MOST_RULES])}" + (f" and {more} more" if more > 0 else "")
+    return ", ".join(shown[:_MOST_RULES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _entry(entry: Notes) -> str:
     where = place(entry.get("file"), entry.get("line"))
     if "failed" in entry:
-        where += " failed"
-    elif "answer" in entry:
-        where += f" answered {entry['answer']}"
-    return where
+        return f"{where} failed"
+    return f"{where} answered {entry['answer']}" if "answer" in entry else f"{where} edited"
 
 
 def _block(notes: Notes, redactor: Redactor) -> str:
@@ -129,16 +128,16 @@ def _block(notes: Notes, redactor: Redactor) -> str:
         return ""
     exception = block.get("exception")
     if not is_blocked(notes):
-        return f"allowed {cited(exception)}" if exception else ""
+        return f"{cited(exception)} allowed" if exception else ""
     if block.get("rule"):
-        return f"blocked {cited(block)}"
+        return f"{cited(block)} blocked"
     return f"blocked: {_said(block.get('reason') or 'no rule is named', redactor)}"
 
 
 def _answer(notes: Notes, *, refused: bool) -> str:
     match notes.get("answer"):
         case "recording":
-            return "refused: not in the recording" if refused else "replayed from the recording"
+            return "not in the recording" if refused else "replayed recording"
         case "proxycore":
             return "answered by Forebay"
         case "trafficlog":

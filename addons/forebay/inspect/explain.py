@@ -5,9 +5,12 @@ Pure.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
+# Old line ends, which YAML libraries do not agree on, and halves of characters.
+_ODD = re.compile("[\x85\u2028\u2029\ufeff\ud800-\udfff]")
 _WIDTH = 1 << 16  # a URL is copied whole
 
 
@@ -50,12 +53,18 @@ def pruned(value: Any) -> Any:
     """
     match value:
         case Mapping():
-            found = {str(key): pruned(item) for key, item in value.items()}
+            found = {_plain(str(key)): pruned(item) for key, item in value.items()}
             return {key: item for key, item in found.items() if not _says_nothing(item)}
         case list() | tuple():
             return [item for item in map(pruned, value) if not _says_nothing(item)]
+        case str():
+            return _plain(value)
         case _:
             return value
+
+
+def _plain(text: str) -> str:
+    return _ODD.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _says_nothing(value: Any) -> bool:

@@ -1,6 +1,7 @@
 """Choose the sign that stands beside a flow in a list.
 
-Pure.
+Pure.  All are of one cell, and in the fonts of terminals and of browsers that
+have none for emoji.
 """
 
 from __future__ import annotations
@@ -8,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-BLOCKED = ":no_entry:"
+BLOCKED = ":heavy_multiplication_x:"
 FAILED = ":warning:"
-REPLAYED = ":vhs:"
+REPLAYED = ":arrow_forward:"
 REWRITTEN = ":pencil2:"
-CACHED = ":package:"
+CACHED = ":recycle:"
 
 
 def marker(notes: Mapping[str, Any], *, failed: bool = False) -> str:
@@ -22,7 +23,7 @@ def marker(notes: Mapping[str, Any], *, failed: bool = False) -> str:
     blocked flow may have been broken off, and a stored answer edited.
 
     >>> marker({"cache": {"result": "miss"}}), marker({"answer": "cache"})
-    ('', ':package:')
+    ('', ':recycle:')
     """
     if is_blocked(notes):
         return BLOCKED

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import tempfile
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from forebay.names import canonical, is_address
 FILE = Path("blocklists") / "own.txt"
 """Below the user's rules, as ``forebay init`` writes it."""
 _EXCEPTION = "@@"
+_NO_HOST = re.compile(r"[^\w.:-]").search
 _LONGEST_BYTES = 8 * 1024 * 1024
 
 
@@ -29,14 +31,17 @@ def rule_for(host: str, *, allow: bool) -> str:
     """
     name = canonical(host.strip())
     rule = f"{_EXCEPTION if allow else ''}||{name}^"
-    try:
-        found = parse_line(rule)
-    except ForebayError as error:
-        raise ForebayError(f"expected a host name, found {visible(host, 70)!r}: {error}") from None
     is_host = "." in name or is_address(name) or name == "localhost"
-    if found is None or not is_host or any(char in name for char in "/*|^$,@# "):
+    if not is_host or _NO_HOST(name) or not _is_rule(rule):
         raise ForebayError(f"expected a host name such as ads.example, found {visible(host, 70)!r}")
     return rule
+
+
+def _is_rule(text: str) -> bool:
+    try:
+        return parse_line(text) is not None
+    except ForebayError:
+        return False
 
 
 def put(rules: Path, rule: str) -> tuple[str, Path, int]:

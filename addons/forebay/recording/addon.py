@@ -162,7 +162,8 @@ class RecordingAddon:
 
     async def _requests(self, said: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the requests that were seen so far."""
-        return {"requests": [] if self._session is None else self._session.report()["requests"]}
+        seen = [] if self._session is None else self._session.tape.asked
+        return {"requests": [told.asked(each) for each in seen]}
 
     async def _finish(self, said: Mapping[str, Any]) -> Mapping[str, Any]:
         """End the recording; write it unless told otherwise, and return what became of all."""

@@ -26,7 +26,7 @@ _PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 _FORM = "application/x-www-form-urlencoded"
 _BOUNDARY = re.compile(r'boundary="?([^";,]{1,200})"?', re.IGNORECASE)
 _BLANKS = re.compile(r"[\s,]+")
-_LONGEST_SHOWN = 200
+_LONGEST_SHOWN = 10_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,8 @@ VARIABLE = "FOREBAY_COMMAND"
 OPTION = "--forebay-command"
 OFF = ("blocklist", "blocklist_update", "rewrite", "cache", "trafficlog")
 """Options that are false while something is recorded: what servers say is what counts."""
+OTHERS = ("blocklist", "rewrite", "cache", "trafficlog", "turbo", "inspect", "forebay_bypass")
+"""How the names of options begin that speak of more than recording."""
 
 
 def proxy_command(given: str | None, environ: Mapping[str, str]) -> list[str]:
@@ -77,8 +79,7 @@ def proxy_arguments(confdir: Path, home: Path, control: Path, options: Iterable[
     Raises:
         ForebayError: when one of the options is none.
     """
-    values: dict[str, list[str]] = {name: ["false"] for name in OFF}
-    values |= {"flow_detail": ["0"], "confdir": [str(confdir)]}
+    values: dict[str, list[str]] = {"flow_detail": ["0"], "confdir": [str(confdir)]}
     values |= {"forebay_home": [str(home)], "forebay_control": [str(control)]}
     given: dict[str, list[str]] = {}
     for option in options:
@@ -86,6 +87,11 @@ def proxy_arguments(confdir: Path, home: Path, control: Path, options: Iterable[
         if not equals or not name.strip():
             raise ForebayError(f"forebay_options: expected name=value, found {option!r:.70}")
         given.setdefault(name.strip(), []).append(value.strip())
+    if any(name.startswith(OTHERS) for name in given):
+        pipeline = []
+        values |= {name: ["false"] for name in OFF}
+    else:
+        pipeline = ["--only-recording"]  # which starts sooner
     told = [f"{name}={each}" for name, all_ in (values | given).items() for each in all_]
     listen = ("--listen-host", "127.0.0.1", "--listen-port", "0")
-    return ["proxy", *listen, *(part for each in told for part in ("--set", each))]
+    return ["proxy", *pipeline, *listen, *(part for each in told for part in ("--set", each))]

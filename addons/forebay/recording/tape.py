@@ -206,7 +206,8 @@ class Tape:
     def is_changed(self) -> bool:
         """Whether there is something to be written."""
         return any(isinstance(slot, Interaction) for slot in self._slots) or (
-            self.mode is Mode.ALL and self.recorded is not None
+            # One that has asked nothing has ignored the proxy, most likely.
+            self.mode is Mode.ALL and self.recorded is not None and bool(self.asked)
         )
 
     def interactions(self) -> list[Interaction]:

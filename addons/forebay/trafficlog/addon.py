@@ -120,6 +120,11 @@ class TrafficlogAddon:
         self._ledger.stop()
         self._recorder.stop()
 
+    @property
+    def redactor(self) -> redact.Redactor:
+        """What masks secrets in the log at present."""
+        return self._recorder.redactor
+
     def summary(self) -> str:
         """Return this addon's part of the start line."""
         path = self._recorder.path
