@@ -30,6 +30,12 @@ class Offers:
         raise ForebayError("expected another, found this")
 
 
+async def opened(control):
+    """The proxy runs."""
+    control.running()
+    await asyncio.gather(*control._tasks)
+
+
 def session(tmp_path, talk):
     """Run *talk* with what the control file says."""
     control = Control()
@@ -40,7 +46,7 @@ def session(tmp_path, talk):
             tctx.options.update(
                 confdir=str(tmp_path), forebay_control=str(tmp_path / "control.json")
             )
-            await control.running()
+            await opened(control)
             said = json.loads((tmp_path / "control.json").read_text(encoding="utf-8"))
             try:
                 return await talk(said)
@@ -76,7 +82,7 @@ def test_handlers_are_served(tmp_path):
         {"said": "a\nb"},
         {"error": "expected another, found this"},
         {"error": "fail failed: KeyError('x')"},
-        {"error": "expected one of echo, fail, refuse, found 'else'"},
+        {"error": "expected one of control.hold, echo, fail, refuse, found 'else'"},
     ]
 
 
@@ -110,7 +116,7 @@ def test_a_file_that_cannot_be_written_is_said(tmp_path, caplog):
     async def run():
         with taddons.context(Proxyserver(), control) as tctx:
             tctx.options.update(confdir=str(tmp_path), forebay_control=str(tmp_path / "no" / "f"))
-            await control.running()
+            await opened(control)
         control.done()
 
     asyncio.run(run())
@@ -123,7 +129,7 @@ def test_unless_wanted_there_is_no_door(tmp_path):
 
     async def run():
         with taddons.context(control):
-            await control.running()
+            await opened(control)
 
     asyncio.run(run())
 

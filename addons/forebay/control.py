@@ -60,10 +60,18 @@ class Control:
             "proxy serves. Empty: there is none.",
         )
 
-    async def running(self) -> None:
-        """Open the door, if it is wanted."""
-        if not ctx.options.forebay_control or self._server is not None:
-            return
+    def running(self) -> None:
+        """Open the door, if it is wanted.
+
+        Not a coroutine itself: mitmproxy runs this hook of a script that was
+        touched without awaiting it.
+        """
+        if ctx.options.forebay_control and self._server is None:
+            task = asyncio.get_running_loop().create_task(self._open_or_say())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _open_or_say(self) -> None:
         try:
             await self._open(settings.path("forebay_control", ctx.options.forebay_control))
         except (ForebayError, OSError) as error:
