@@ -14,7 +14,7 @@ PACKAGE = ROOT / "addons" / "forebay"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 POLICY_MODULES = {
-    ".": "addresses charsets contentcoding endtoend errors names regexes schema secret yamltree",
+    ".": "addresses charsets contentcoding endtoend errors mediatype names regexes schema secret yamltree",
     "blocklist": "altsvc answer domains expiry expression facts index judge matcher options parse "
     "pattern policies policyfile request resource rule stubs verdict",
     "rewrite": "answer body bodyedits cookies csp edits exchange fields importer index jsonpointer "
@@ -35,7 +35,7 @@ POLICY_MODULES = {
 """What decides."""
 OTHER_MODULES = {
     ".": "announce cabundle control outcome paths regularfile rulefile rulefiles settings shipped "
-    "watch",
+    "watch wholefile",
     "blocklist": "addon asked catalog current download load sources transfer updates",
     "rewrite": "addon editor flows load localfile",
     "cache": "addon answer background collector config crowd database disk draft filedisk folder "

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from forebay.addresses import ipv4
-from forebay.names import LONGEST, canonical, every_name, is_address, split_authority
+from forebay.names import LONGEST, authority, canonical, every_name, is_address, split_authority
 
 
 class TestCanonical:
@@ -305,3 +305,17 @@ class TestEveryName:
 
         assert "" not in names
         assert all(canonical(name) == name for name in names)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "host", "port", "expected"),
+    [
+        ("http", "h", 80, "h"),
+        ("https", "h", 80, "h:80"),
+        ("https", "::1", 443, "[::1]"),
+        ("http", "::1", 8080, "[::1]:8080"),
+        (None, "h", 443, "h:443"),
+    ],
+)
+def test_authority(scheme, host, port, expected):
+    assert authority(scheme, host, port) == expected

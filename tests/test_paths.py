@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from forebay.errors import ForebayError
-from forebay.paths import expanded
+from forebay.paths import expanded, shown
 
 
 def test_the_home_folder_is_put_in():
@@ -20,3 +20,8 @@ def test_an_unknown_home_is_one_line():
         ForebayError, match=r"^x: expected a path, found '~nobody-at-all/a': no such"
     ):
         expanded("x", "~nobody-at-all/a")
+
+
+def test_a_path_is_shown_as_people_write_it():
+    assert shown(Path.home() / "a" / "b") == "~/a/b"
+    assert shown(Path("/elsewhere/a")) == "/elsewhere/a"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import certifi
+
+from forebay import wholefile
 
 NAME = "ca-bundle.pem"
 
@@ -21,7 +22,5 @@ def write(ca: Path, folder: Path) -> Path:
     """
     path = folder / NAME
     text = Path(certifi.where()).read_text(encoding="ascii").rstrip() + "\n\n"
-    draft = path.with_name(f".{NAME}.{os.getpid()}")
-    draft.write_text(text + ca.read_text(encoding="ascii"), encoding="ascii")
-    draft.replace(path)
+    wholefile.write(path, (text + ca.read_text(encoding="ascii")).encode("ascii"))
     return path

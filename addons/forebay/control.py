@@ -22,7 +22,7 @@ from mitmproxy import ctx
 from mitmproxy.addonmanager import Loader
 
 import forebay
-from forebay import cabundle, settings
+from forebay import cabundle, settings, wholefile
 from forebay.errors import ForebayError
 
 logger = logging.getLogger(__name__)
@@ -98,11 +98,7 @@ class Control:
             "ca": str(ca),
             "ca_bundle": str(await asyncio.to_thread(cabundle.write, ca, path.parent)),
         }
-        draft = path.with_name(f".{path.name}.{os.getpid()}")
-        fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(fd, "w", encoding="utf-8") as file:
-            json.dump(said, file)
-        draft.replace(path)
+        wholefile.write(path, json.dumps(said).encode(), mode=0o600)
         self._file = path
 
     def done(self) -> None:

@@ -24,6 +24,8 @@ from forebay.addresses import ipv4, ipv6, loopback
 # long as this reaches no host; only its end matters, for rules on a subtree.
 LONGEST = 1024
 
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
 MOST = 16
 """Names of one request beyond which no more are looked for: no honest one has three."""
 
@@ -100,6 +102,16 @@ def split_authority(text: str) -> tuple[str, int | None]:
         return authority, None
     host, _, port = authority.partition(":")
     return host, _port(port)
+
+
+def authority(scheme: str | None, host: str, port: int) -> str:
+    """Return host and port, without the port that the scheme implies (RFC 9110 §4.2.3).
+
+    >>> authority("https", "::1", 443), authority("http", "a.example", 8080)
+    ('[::1]', 'a.example:8080')
+    """
+    bracketed = f"[{host}]" if ":" in host else host
+    return bracketed if DEFAULT_PORTS.get(scheme or "") == port else f"{bracketed}:{port}"
 
 
 def every_name(

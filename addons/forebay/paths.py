@@ -19,3 +19,11 @@ def expanded(option: str, text: str) -> Path:
         raise ForebayError(
             f"{option}: expected a path, found {text!r}: no such home folder"
         ) from None
+
+
+def shown(path: Path) -> str:
+    """Return *path* as people write it: ``~`` for their home folder."""
+    home = Path.home()
+    if home not in path.parents:
+        return str(path)
+    return f"~/{path.relative_to(home).as_posix()}"

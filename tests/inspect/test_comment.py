@@ -11,7 +11,7 @@ BLOCK = {
     "name": "ads.example",
     "rule": "||ads.example^",
     "list": "easylist",
-    "path": "/home/me/lists/easylist.txt",
+    "path": "/lists/easylist.txt",
     "line": 1234,
     "exception": None,
     "reason": "ads.example is listed",

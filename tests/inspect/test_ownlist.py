@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from forebay.blocklist.parse import parse_line
@@ -118,7 +120,7 @@ def test_a_draft_that_fails_leaves_the_list_as_it_was(tmp_path, monkeypatch):
     def full(fd):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(ownlist.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(ForebayError, match="No space left"):
         ownlist.put(tmp_path, "||b.example^")
 

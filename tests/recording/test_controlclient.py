@@ -31,8 +31,8 @@ class Door:
                 connection.sendall(answer)
 
     def close(self):
+        self._thread.join(10)  # first: it may not have taken the connection yet
         self._socket.close()
-        self._thread.join(10)
 
 
 @pytest.fixture(name="client_of")

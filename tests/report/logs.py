@@ -124,7 +124,7 @@ def _some(rng: random.Random, seq: int, hosts: int, text: tuple[str, ...], count
             "action": "block",
             "rule": said("||ads.example^$script,third-party"),
             "list": said("easylist"),
-            "path": said("/home/someone/.forebay/lists/easylist.txt"),
+            "path": said("/lists/easylist.txt"),
             "line": seq % 9,
         }
         if rng.random() < 0.1

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from forebay.names import DEFAULT_PORTS
 from forebay.rewrite.edits import Edit
-from forebay.rewrite.exchange import DEFAULT_PORTS, Exchange, Fields
+from forebay.rewrite.exchange import Exchange, Fields
 from forebay.rewrite.index import RuleIndex
 from forebay.rewrite.match import Matcher
 from forebay.rewrite.patterns import Hosts, path_pattern

@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forebay.trafficlog.failure import CONNECT, LEFT, MALFORMED, OTHER, TLS_SERVER, error_type
+from forebay.trafficlog.failure import (
+    CONNECT,
+    LEFT,
+    MALFORMED,
+    OTHER,
+    TLS_SERVER,
+    error_type,
+    remember,
+)
 
 
 @pytest.mark.parametrize(
@@ -59,3 +67,13 @@ def test_what_a_connection_hook_said_comes_first():
 @given(st.text())
 def test_any_text_has_a_type(message):
     assert error_type(message, {})
+
+
+def test_of_what_is_remembered_the_oldest_is_forgotten():
+    known: dict[str, str] = {}
+    for number in range(20):
+        remember(known, f"text {number}", CONNECT)
+    remember(known, None, CONNECT)
+    remember(known, "", CONNECT)
+
+    assert list(known) == [f"text {number}" for number in range(4, 20)]

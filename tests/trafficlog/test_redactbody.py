@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forebay.trafficlog.redact import DEFAULT, Mode, Policy, Redactor
-from forebay.trafficlog.redactbody import body, completed, is_json, media_type
+from forebay.trafficlog.redactbody import body, completed
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
@@ -137,12 +137,3 @@ def test_any_text_is_taken(text, kind):
 
     assert isinstance(once, str)
     assert body(DEFAULT, once, kind) == once
-
-
-def test_media_types():
-    assert media_type(" Application/JSON ; a=b") == "application/json"
-    assert [is_json(kind) for kind in (JSON, "application/ld+json", "text/plain")] == [
-        True,
-        True,
-        False,
-    ]

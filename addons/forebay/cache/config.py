@@ -15,6 +15,7 @@ from forebay.cache.folder import refuse_newer
 from forebay.cache.storable import SetCookie
 from forebay.cache.targeted import Targeted
 from forebay.errors import ForebayError
+from forebay.paths import shown
 
 logger = logging.getLogger(__name__)
 
@@ -143,9 +144,7 @@ def summary(config: Config | None) -> str:
         return "cache off"
     if config.folder is None:
         return f"cache in RAM, {_size(config.ram_bytes)}"
-    home = Path.home()
-    folder = config.folder
-    place = f"~/{folder.relative_to(home).as_posix()}" if home in folder.parents else str(folder)
+    place = shown(config.folder)
     return f"cache {_size(config.size_bytes)} in {place} (RAM {_size(config.ram_bytes)})"
 
 

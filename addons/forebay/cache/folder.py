@@ -11,6 +11,7 @@ import os
 import shutil
 from pathlib import Path
 
+from forebay import wholefile
 from forebay.cache.entry import FORMAT
 from forebay.errors import ForebayError
 
@@ -60,7 +61,7 @@ def prepare(folder: Path) -> Path:
     if format_number(folder) != FORMAT:
         if objects.exists():  # of an older format, or of nobody knows which
             put_aside(folder)
-        _write_private(folder / _NUMBER_FILE, b"%d\n" % FORMAT)
+        wholefile.write(folder / _NUMBER_FILE, b"%d\n" % FORMAT, mode=0o600)
     objects.mkdir(mode=0o700, exist_ok=True)
     objects.chmod(0o700)
     return objects
@@ -85,11 +86,3 @@ def create_private(path: Path) -> None:
     """
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
     path.chmod(0o600)
-
-
-def _write_private(path: Path, content: bytes) -> None:
-    """Write a file in one step: a reader sees the old or the new one."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
-    create_private(draft)
-    draft.write_bytes(content)
-    draft.replace(path)

@@ -15,6 +15,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from forebay import wholefile
+
 logger = logging.getLogger(__name__)
 
 _FILE = "generation"
@@ -33,14 +35,7 @@ def bump(folder: Path, who: str = "") -> None:
         OSError: when the file cannot be written.
     """
     path = folder / (f"{_FILE}-{who}" if who else _FILE)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with open(draft, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-            file.write(b"%d\n" % time.time_ns())
-        draft.replace(path)
-    except OSError:
-        draft.unlink(missing_ok=True)
-        raise
+    wholefile.write(path, b"%d\n" % time.time_ns(), mode=0o600)
 
 
 class Generation:

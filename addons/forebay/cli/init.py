@@ -7,6 +7,8 @@ import os
 import sys
 from pathlib import Path
 
+from forebay.cli.places import add_home
+
 BLOCKLIST = """\
 ! What you block or allow yourself; no exception of a list undoes a block of yours.
 ! One rule a line; edits take effect at once.
@@ -85,7 +87,7 @@ EXAMPLES = {
 def run(arguments: list[str]) -> int:
     """Write the examples; return 0, or 1 when a file cannot be written."""
     parser = argparse.ArgumentParser(prog="forebay init")
-    parser.add_argument("--home", default="~/.forebay", help="as the option forebay_home")
+    add_home(parser)
     rules = Path(parser.parse_args(arguments).home).expanduser() / "rules"
     for name, text in EXAMPLES.items():
         path = rules / name

@@ -9,7 +9,7 @@ from typing import Any
 
 from forebay.blocklist.verdict import visible
 from forebay.cli.output import DONE, NothingError, guarded
-from forebay.cli.places import home_folder
+from forebay.cli.places import add_home, home_folder
 from forebay.cli.table import print_table
 from forebay.trafficlog.logfiles import default_files, rotated_at
 
@@ -32,7 +32,7 @@ def run(arguments: list[str]) -> int:
     commands.add_parser("schema", help="print the JSON Schema of a line")
     files = commands.add_parser("files", help="list the files of the log, the oldest first")
     files.add_argument("--json", action="store_true", help="print a JSON object a line")
-    files.add_argument("--home", default="~/.forebay", help="as the option forebay_home")
+    add_home(files)
     given = parser.parse_args(arguments)
     return guarded(_NAME, lambda: _schema() if given.command == "schema" else _files(given))
 

@@ -11,7 +11,7 @@ from typing import cast
 
 from forebay.blocklist.verdict import visible
 from forebay.cli.output import NothingError
-from forebay.cli.places import home_folder
+from forebay.cli.places import add_home, home_folder
 from forebay.export import lines
 from forebay.paths import expanded
 from forebay.report.line import Line
@@ -33,7 +33,7 @@ def add_source(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--since", metavar="WHEN", help="a time, a date (UTC) or an age: 2h, 7d")
     parser.add_argument("--until", metavar="WHEN", help="likewise; not included")
     parser.add_argument("--host", help="only this host; with a dot in front, all below it too")
-    parser.add_argument("--home", default="~/.forebay", help="as the option forebay_home")
+    add_home(parser)
 
 
 class Source:

@@ -33,15 +33,15 @@ def guarded(command: str, work: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        _close_output()
+        close_output()
         return CLOSED_PIPE
     except OSError as error:
-        _close_output()
+        close_output()
         print(f"{command}: expected to write, found: {error.strerror}", file=sys.stderr)
         return BAD_INPUT
 
 
-def _close_output() -> None:
+def close_output() -> None:
     """Let what is still buffered go nowhere, or Python tries again at its end, with a traceback."""
     with contextlib.suppress(OSError, ValueError):  # no file at all
         nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -86,9 +86,8 @@ def draft_of(path: Path) -> Iterator[Path]:
         yield draft
         with _writing(path):
             draft.replace(path)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
+    finally:
+        draft.unlink(missing_ok=True)  # unless it has taken that place
 
 
 @contextlib.contextmanager

@@ -10,9 +10,14 @@ from forebay.errors import ForebayError
 from forebay.paths import expanded
 
 
+def add_home(parser: argparse.ArgumentParser) -> None:
+    """Add ``--home``."""
+    parser.add_argument("--home", default="~/.forebay", help="as the option forebay_home")
+
+
 def add_places(parser: argparse.ArgumentParser) -> None:
     """Add ``--home`` and ``--rules``."""
-    parser.add_argument("--home", default="~/.forebay", help="as the option forebay_home")
+    add_home(parser)
     parser.add_argument("--rules", default="", help="as the option forebay_rules")
 
 

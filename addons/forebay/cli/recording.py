@@ -6,7 +6,6 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,13 +18,14 @@ from forebay.cli.places import add_places, home_folder, rules_folder
 from forebay.cli.table import print_table
 from forebay.errors import ForebayError
 from forebay.export.har import Har
+from forebay.mediatype import media_type
 from forebay.names import canonical
 from forebay.recording import archive, clean, store
 from forebay.recording.archive import ArchiveError
 from forebay.recording.interaction import Headers, Interaction
 from forebay.rewrite.patterns import Glob, Hosts
 from forebay.trafficlog import redaction
-from forebay.trafficlog.redact import Mode, Redactor
+from forebay.trafficlog.redact import Redactor
 
 _COLUMNS = ("#", "method", "status", "bytes", "type", "url")
 _LONGEST_SHOWN_BYTES = 10_000
@@ -92,7 +92,7 @@ def _ls(given: argparse.Namespace) -> int:
             "url": each.request.url,
             "status": each.response.status,
             "bytes": len(each.response.body),
-            "type": (each.response.header("content-type") or "").partition(";")[0],
+            "type": media_type(each.response.header("content-type") or ""),
         }
         for path in given.files
         for number, each in enumerate(_loaded(path), start=1)
@@ -177,10 +177,9 @@ def _is_selected(given: argparse.Namespace, number: int, each: Interaction) -> b
 
 def _redactor(given: argparse.Namespace) -> Redactor:
     home = home_folder(given)
-    found = redaction.load(redaction.sources(rules_folder(given), home / "rules"), home)
-    if found.policy.mode is Mode.HASH:  # another key would make another recording of it
-        return Redactor(replace(found.policy, mode=Mode.MASK))
-    return found
+    return clean.unkeyed(
+        redaction.load(redaction.sources(rules_folder(given), home / "rules"), home)
+    )
 
 
 def _redact(given: argparse.Namespace) -> int:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -15,7 +13,15 @@ from pathlib import Path
 import msgspec
 
 from forebay.blocklist.verdict import visible
-from forebay.cli.places import home_folder
+from forebay.cli.output import (
+    BAD_INPUT,
+    DONE,
+    INTERRUPTED,
+    NOTHING,
+    close_output,
+    opened,
+)
+from forebay.cli.places import add_home, home_folder
 from forebay.errors import ForebayError
 from forebay.paths import expanded
 from forebay.report.document import Damaged, Summary
@@ -25,8 +31,6 @@ from forebay.report.summary import summarize
 from forebay.report.tally import Tally
 from forebay.trafficlog.logfiles import default_files
 from forebay.trafficlog.reader import STDIN, Damages, read
-
-DONE, NOTHING, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 _MOST_ROWS = 1000
 _LARGE_BYTES = 50_000_000
@@ -46,8 +50,7 @@ def run(arguments: list[str]) -> int:
         _say("interrupted")
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever reads has seen enough; nor is there anything to flush at the end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        close_output()  # whoever reads has seen enough
         return DONE
     return status
 
@@ -71,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
                         help=f"rows of each table, 1 to {_MOST_ROWS} (default: 10)")  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--html", metavar="OUT", help="write one self-contained HTML file")
-    parser.add_argument("--home", default="~/.forebay", help="as the option forebay_home")
+    add_home(parser)
     return parser
 
 
@@ -142,22 +145,14 @@ def _show(summary: Summary) -> None:
 
 
 def _write(out: Path, summary: Summary) -> None:
-    """Write the page beside *out* and rename it, so that nobody ever sees half of it."""
     from forebay.report.page import render
 
     page = render(summary).encode()
-    temporary = None
     try:
-        descriptor, temporary = tempfile.mkstemp(dir=out.parent, prefix=f".{out.name[:100]}-")
-        with os.fdopen(descriptor, "wb") as file:
+        with opened(out) as file:
             file.write(page)
-        Path(temporary).replace(out)
-    except (OSError, ValueError) as error:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                Path(temporary).unlink()
-        said = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        raise ForebayError(f"--html: expected to write {out}, found: {said}") from None
+    except ForebayError as error:
+        raise ForebayError(f"--html: {error}") from None
 
 
 def _is_same(out: Path, file: Path) -> bool:

@@ -15,7 +15,8 @@ from pathlib import Path
 import msgspec
 
 from forebay.blocklist.verdict import visible
-from forebay.cli.places import home_folder
+from forebay.cli.output import BAD_INPUT, DONE, close_output
+from forebay.cli.places import add_home, home_folder
 from forebay.errors import ForebayError
 from forebay.paths import expanded
 from forebay.report.follow import Follower
@@ -24,7 +25,6 @@ from forebay.report.oneline import Part, Tone, parts
 from forebay.report.selection import Selection
 from forebay.trafficlog.reader import STDIN, Damages, numbered
 
-DONE, BAD_INPUT = 0, 2
 LOOK_EVERY_S = 0.25
 _DEFAULT = Path("log", "traffic.jsonl")
 
@@ -85,7 +85,7 @@ def run(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         pass  # the way to end it
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        close_output()
     return DONE
 
 
@@ -108,7 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--blocked", action="store_true", help="what was blocked")
     parser.add_argument("--json", action="store_true", help="print the records as they are")
     parser.add_argument("--no-follow", action="store_true", help="end with the last line")
-    parser.add_argument("--home", default="~/.forebay", help="as the option forebay_home")
+    add_home(parser)
     return parser
 
 

@@ -16,6 +16,7 @@ from forebay.cache.freshness import validity
 from forebay.cache.headers import Head
 from forebay.cache.plan import target_of
 from forebay.inspect import arithmetic, ending
+from forebay.paths import shown
 from forebay.trafficlog import record
 from forebay.trafficlog.exchange import of_http
 from forebay.trafficlog.parts import Draft
@@ -110,8 +111,7 @@ def _rule(cited: dict[str, Any]) -> dict[str, Any]:
 
 def _at(path: object, line: object) -> str:
     """Return file and line, the file as people write it."""
-    file, home = Path(str(path)), Path.home()
-    return f"{Path('~') / file.relative_to(home) if file.is_relative_to(home) else file}:{line}"
+    return f"{shown(Path(str(path)))}:{line}"
 
 
 def _cache(flow: http.HTTPFlow, cache: dict[str, Any], redactor: Redactor) -> dict[str, Any]:

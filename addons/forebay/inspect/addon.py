@@ -23,7 +23,6 @@ from forebay.recording import told
 from forebay.trafficlog import failure
 
 _AUDIENCE = {"scripts", "modify_body", "save_stream_file", "hardump", "client_replay"}
-_MOST_FAILURES = 50
 
 
 class InspectAddon:
@@ -94,11 +93,8 @@ class InspectAddon:
         self._failed(data.context.client, data.conn.error, failure.TLS_SERVER)
 
     def _failed(self, client: connection.Client, text: str | None, kind: str) -> None:
-        if self._is_seen and text:
-            known = self._failures.setdefault(client, {})
-            if len(known) >= _MOST_FAILURES:
-                known.clear()
-            known[text] = kind
+        if self._is_seen:
+            failure.remember(self._failures.setdefault(client, {}), text, kind)
 
     def dns_response(self, flow: dns.DNSFlow) -> None:
         """Label a query."""

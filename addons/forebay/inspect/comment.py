@@ -61,7 +61,7 @@ def comment(
 def place(path: object, line: object) -> str:
     """Return the file's name and the line, as one looks for it.
 
-    >>> place("/home/me/rules/rewrite.yaml", 12)
+    >>> place("/rules/rewrite.yaml", 12)
     'rewrite.yaml:12'
     """
     return f"{visible(PurePath(str(path)).name, _LONGEST_NAME)}:{line}"

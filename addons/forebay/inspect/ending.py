@@ -9,8 +9,8 @@ from collections.abc import Mapping
 
 from mitmproxy import flow as mflow
 
-from forebay import outcome
 from forebay.trafficlog import failure
+from forebay.trafficlog.exchange import error_type_of
 
 KEY = "forebay.ending"
 
@@ -22,14 +22,9 @@ def note(flow: mflow.Flow, failures: Mapping[str, str]) -> str | None:
         flow: the flow, whose client is there yet, or is not.
         failures: text of a failed server connection to its type.
     """
-    if flow.error is None:
-        return None
-    found = failure.error_type(flow.error.msg, failures)
-    notes = flow.metadata.get(outcome.KEY) or {}
-    is_waited_for = flow.is_replay is None and not notes.get("background")
-    if found in failure.BROKEN_OFF and is_waited_for and not flow.client_conn.connected:
-        found = failure.LEFT
-    flow.metadata[KEY] = found
+    found = error_type_of(flow, failures)
+    if found is not None:
+        flow.metadata[KEY] = found
     return found
 
 

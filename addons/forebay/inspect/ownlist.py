@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
-import tempfile
 from pathlib import Path
 
+from forebay import wholefile
 from forebay.blocklist.parse import parse_line
 from forebay.blocklist.verdict import visible
 from forebay.errors import ForebayError
@@ -84,7 +82,8 @@ def put(rules: Path, rule: str) -> tuple[str, Path, int]:
             lines = kept
         else:
             lines.append(rule)
-        _replace(path, "\n".join(lines) + "\n")
+        mode = path.stat().st_mode & 0o777 if path.exists() else 0o600
+        wholefile.write(path, ("\n".join(lines) + "\n").encode(), mode=mode, durable=True)
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "no UTF-8"
         raise ForebayError(f"expected to write {path}, found {reason or error}") from None
@@ -100,21 +99,3 @@ def _read(path: Path) -> str:
     if len(text) > _LONGEST_BYTES:
         raise ForebayError(f"expected {path} of at most {_LONGEST_BYTES:,} bytes, found more")
     return text
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write *path* beside itself and put that in its place: nobody reads half of it."""
-    mode = path.stat().st_mode & 0o777 if path.exists() else 0o600
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".draft")
-    draft = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.chmod(mode)
-        draft.replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            draft.unlink()
-        raise

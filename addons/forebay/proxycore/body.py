@@ -125,27 +125,35 @@ def _abort(consumer: BodyConsumer) -> None:
 
 
 class Capture:
-    """Keeps a body for those who look at flows, unless it grows beyond the limit."""
+    """Keeps a body for those who look at flows, unless it grows beyond the limit.
 
-    __slots__ = ("_limit_bytes", "_pieces", "_size_bytes")
+    Attributes:
+        size_bytes: how much was fed.
+        has_ended: whether that was all of it, as the framing proves.
+    """
+
+    __slots__ = ("_limit_bytes", "_pieces", "has_ended", "size_bytes")
 
     def __init__(self, limit_bytes: int) -> None:
         self._limit_bytes = limit_bytes
         self._pieces: list[bytes] | None = []
-        self._size_bytes = 0
+        self.size_bytes = 0
+        self.has_ended = False
 
     def feed(self, data: bytes) -> None:
         """Keep the next piece, or let go of all."""
-        self._size_bytes += len(data)
-        if self._size_bytes > self._limit_bytes:
+        self.size_bytes += len(data)
+        if self.size_bytes > self._limit_bytes:
             self._pieces = None
         if self._pieces is not None:
             self._pieces.append(data)
 
     def end(self) -> None:
-        """Do nothing, as what was kept is asked for later."""
+        """Note it; what was kept is asked for later."""
+        self.has_ended = True
 
-    abort = end
+    def abort(self) -> None:
+        """Do nothing: of a body that broke off they see what came."""
 
     def whole(self) -> bytes | None:
         """Return what was fed, or None when it was too large."""

@@ -11,8 +11,7 @@ import asyncio
 import logging
 import weakref
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from mitmproxy import connection, ctx, http, tls
 from mitmproxy.addonmanager import Loader
@@ -20,14 +19,15 @@ from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 
 from forebay import outcome, settings
 from forebay.errors import ForebayError
-from forebay.names import canonical
+from forebay.names import authority, canonical
 from forebay.proxycore import bodies
+from forebay.proxycore.body import Capture
 from forebay.recording import clean, config, told
 from forebay.recording.hints import variable_for
 from forebay.recording.interaction import Request, Response
 from forebay.recording.session import Session
 from forebay.recording.tape import Pass, Play, Record, Refuse
-from forebay.trafficlog.redact import DEFAULT, Mode, Redactor
+from forebay.trafficlog.redact import DEFAULT, Redactor
 from forebay.trafficlog.redaction import Redaction
 
 logger = logging.getLogger(__name__)
@@ -35,36 +35,12 @@ logger = logging.getLogger(__name__)
 _MOST_CLIENTS = 1000
 
 
-class _Kept:
-    """A consumer that keeps the body of a response, up to a limit."""
+class _Kept(NamedTuple):
+    """The head of a response as the server sent it, and what keeps the body."""
 
-    def __init__(self, head: http.Response, limit_bytes: int) -> None:
-        self.status = head.status_code
-        self.fields = head.headers.fields
-        self._limit_bytes = limit_bytes
-        self._pieces: list[bytes] = []
-        self.size_bytes = 0
-        self.is_whole = False
-
-    def feed(self, data: bytes) -> None:
-        self.size_bytes += len(data)
-        if self.size_bytes <= self._limit_bytes:
-            self._pieces.append(data)
-        else:
-            self._pieces.clear()
-
-    def end(self) -> None:
-        self.is_whole = True
-
-    def abort(self) -> None:
-        self._pieces.clear()
-
-    @property
-    def is_too_long(self) -> bool:
-        return self.size_bytes > self._limit_bytes
-
-    def body(self) -> bytes:
-        return b"".join(self._pieces)
+    status: int
+    fields: clean.Fields
+    body: Capture
 
 
 class RecordingAddon:
@@ -137,10 +113,7 @@ class RecordingAddon:
         )
 
     def _put_redactor(self, redactor: Redactor) -> None:
-        # A keyed hash would be another wherever the key is another, and match nothing.
-        if redactor.policy.mode is Mode.HASH:
-            redactor = Redactor(replace(redactor.policy, mode=Mode.MASK))
-        self._redactor = redactor
+        self._redactor = clean.unkeyed(redactor)
 
     # Tests, over the control connection
 
@@ -260,8 +233,9 @@ class RecordingAddon:
     def responseheaders(self, flow: http.HTTPFlow) -> None:
         """Keep the head as the server sent it, and have its body kept."""
         if self._slots and flow in self._slots and flow.response is not None:
-            kept = self._kept[flow] = _Kept(flow.response, self._limit_bytes)
-            bodies.consume_response(flow, kept)
+            head, body = flow.response, Capture(self._limit_bytes)
+            self._kept[flow] = _Kept(head.status_code, head.headers.fields, body)
+            bodies.consume_response(flow, body)
 
     def response(self, flow: http.HTTPFlow) -> None:
         """Record what was answered, if it was a server that did."""
@@ -270,18 +244,18 @@ class RecordingAddon:
             return
         kept = self._kept.pop(flow, None)
         session, slot = found
-        if kept is None or not kept.is_whole or outcome.answered_by(flow) is not None:
+        if kept is None or not kept.body.has_ended or outcome.answered_by(flow) is not None:
             session.tape.finish(slot, None)
-        elif kept.is_too_long:
+        elif (body := kept.body.whole()) is None:
             session.skipped.append(
                 f"{flow.request.method} {session.redactor.target(_url(flow.request))}: expected a "
                 f"body of at most {self._limit_bytes:,} bytes (recording_max_body_bytes), "
-                f"found {kept.size_bytes:,}"
+                f"found {kept.body.size_bytes:,}"
             )
             session.tape.finish(slot, None)
         else:
             answered = clean.response(
-                session.redactor, kept.status, kept.fields, kept.body(), self._limit_bytes
+                session.redactor, kept.status, kept.fields, body, self._limit_bytes
             )
             session.tape.finish(slot, answered)
 
@@ -338,8 +312,5 @@ class RecordingAddon:
 
 
 def _url(request: http.Request) -> str:
-    host = f"[{request.host}]" if ":" in request.host else request.host
-    default = {"http": 80, "https": 443}.get(request.scheme)
-    port = "" if request.port == default else f":{request.port}"
     path = request.path if request.path[:1] == "/" else "/"
-    return f"{request.scheme}://{host}{port}{path}"
+    return f"{request.scheme}://{authority(request.scheme, request.host, request.port)}{path}"

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 
 from forebay import contentcoding
 from forebay.contentcoding import CodingError
+from forebay.mediatype import media_type
 from forebay.recording.interaction import Headers, Interaction, Request, Response
 from forebay.trafficlog import redactbody
-from forebay.trafficlog.redact import Redactor
+from forebay.trafficlog.redact import Mode, Redactor
 
 type Fields = Iterable[tuple[bytes, bytes]]
 
@@ -49,6 +51,13 @@ VOLATILE_RESPONSE = (
 """Response fields that are not kept."""
 _MOST_HEADER_BYTES = 256 * 1024
 _EXPIRES = re.compile(r"; *expires=(?![^;]*\b1970\b)[^;]*", re.IGNORECASE)
+
+
+def unkeyed(redactor: Redactor) -> Redactor:
+    """Return what masks where *redactor* hashes: with another key nothing would match."""
+    if redactor.policy.mode is not Mode.HASH:
+        return redactor
+    return Redactor(replace(redactor.policy, mode=Mode.MASK))
 
 
 def request(
@@ -141,7 +150,7 @@ def _redacted(redactor: Redactor, body: bytes, content_type: str) -> bytes:
     if not body:
         return body
     text = body.decode("utf-8", "surrogateescape")
-    kind = redactbody.media_type(content_type)
+    kind = media_type(content_type)
     is_text = "\0" not in text[:4096] and not any("\udc80" <= c <= "\udcff" for c in text[:4096])
     if is_text or kind.startswith("multipart/"):
         return redactbody.body(redactor, text, content_type).encode("utf-8", "surrogateescape")

@@ -16,13 +16,14 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from forebay.errors import RuleError
+from forebay.mediatype import is_json, media_type
+from forebay.names import DEFAULT_PORTS
 from forebay.recording.interaction import Request
 from forebay.rewrite.patterns import Glob
-from forebay.trafficlog.redactbody import is_json, media_type
 
 PARTS = ("method", "scheme", "host", "port", "path", "query", "body")
 """What is compared unless something else is asked for; also: ``header:NAME``."""
-_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+_PORTS = DEFAULT_PORTS | {"ws": 80, "wss": 443}
 _FORM = "application/x-www-form-urlencoded"
 _BOUNDARY = re.compile(r'boundary="?([^";,]{1,200})"?', re.IGNORECASE)
 _BLANKS = re.compile(r"[\s,]+")

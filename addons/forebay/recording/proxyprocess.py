@@ -49,11 +49,10 @@ class ProxyProcess:
         self._folder = Path(tempfile.mkdtemp(prefix="forebay-"))
         self._output = self._folder / "output"
         self._process: subprocess.Popen[bytes] | None = None
-        try:
+        with contextlib.ExitStack() as undo:
+            undo.callback(self.stop)
             self._start(list(command), options, redact)
-        except BaseException:
-            self.stop()
-            raise
+            undo.pop_all()
 
     def _start(self, command: list[str], options: Iterable[str], redact: Path | None) -> None:
         home, control = self._folder / "home", self._folder / "control.json"

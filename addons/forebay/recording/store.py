@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from forebay import wholefile
 from forebay.errors import ForebayError, RuleError
 from forebay.recording import cassette
 from forebay.recording.interaction import Interaction
@@ -81,28 +81,14 @@ def save(path: Path, interactions: Iterable[Interaction]) -> None:
         for name, data in files.items():
             folder.mkdir(exist_ok=True)
             if not (folder / name).exists():
-                _write(folder / name, data)
-        _write(path, text.encode("utf-8"))
+                wholefile.write(folder / name, data, durable=True)
+        wholefile.write(path, text.encode("utf-8"), durable=True)
         _prune(folder, files)
     except OSError as error:
         place = error.filename or path
         raise ForebayError(
             f"expected to write the cassette {path}, found {place}: {error.strerror}"
         ) from None
-
-
-def _write(path: Path, data: bytes) -> None:
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with draft.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            draft.unlink()
-        raise
 
 
 def _prune(folder: Path, files: Mapping[str, bytes]) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import heapq
 from functools import lru_cache
 
+from forebay import mediatype
 from forebay.report.histogram import bucket
 from forebay.report.line import Block, Line, cache_word
 from forebay.report.rows import Edits, Host, Kept, Plain
@@ -299,7 +300,7 @@ def media_type(text: str) -> str:
     >>> media_type("Text/HTML; charset=utf-8")
     'text/html'
     """
-    return text[:200].partition(";")[0].strip().lower() or "(none)"
+    return mediatype.media_type(text[:200]) or "(none)"
 
 
 def _short(text: str | None) -> str:

@@ -5,13 +5,13 @@ Pure: no mitmproxy, no clock, no files.
 
 from __future__ import annotations
 
-import codecs
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from forebay import contentcoding
 from forebay.contentcoding import CodingError
+from forebay.mediatype import charset_name, codec_of
 from forebay.rewrite.bodyedits import BodyEdits, WholeText
 from forebay.rewrite.edits import EditError
 from forebay.rewrite.exchange import Fields, first, text_of
@@ -20,14 +20,9 @@ from forebay.rewrite.match import media_type_of
 from forebay.rewrite.rule import Mode, Rule
 from forebay.rewrite.template import Groups, Values
 
-_CHARSET = re.compile(r";\s*charset\s*=\s*\"?([\w.:-]{1,40})", re.IGNORECASE | re.ASCII)
 _META = re.compile(rb"<meta[^>]{0,200}charset\s{0,9}=\s{0,9}[\"']?([\w.:-]{1,40})", re.IGNORECASE)
 _META_BYTES = 1024
 _HTML = ("text/html", "application/xhtml+xml")
-# Python's own; some take time that is the square of the text's length.
-_NO_CHARSETS = frozenset(
-    {"charmap", "idna", "palmos", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"}
-)
 # They tell of bytes that are others now (RFC 9110 §8.8.3, RFC 9530).
 _VOID = frozenset(
     {b"accept-ranges", b"content-digest", b"content-encoding", b"content-md5", b"digest"}
@@ -167,18 +162,11 @@ def fields_of(fields: Fields, size_bytes: int | None) -> Fields:
 
 def charset_of(fields: Fields, data: bytes) -> str:
     """Return the charset of a body; UTF-8 where none is named that is known."""
-    said = _CHARSET.search(text_of(first(fields, b"content-type") or b""))
-    name = said[1] if said else None
+    name = charset_name(text_of(first(fields, b"content-type") or b""))
     if name is None and media_type_of(fields) in _HTML:
         meta = _META.search(data[:_META_BYTES])
         name = meta[1].decode("ascii") if meta else None
-    try:
-        found = codecs.lookup(name or "utf-8")
-    except LookupError:
-        return "utf-8"
-    # Python's codecs have more than charsets: bz2, rot13, ...
-    is_charset = getattr(found, "_is_text_encoding", False) and found.name not in _NO_CHARSETS
-    return found.name if is_charset else "utf-8"
+    return codec_of(name)
 
 
 def errors_of(charset: str, *, to_html: bool = False) -> str:

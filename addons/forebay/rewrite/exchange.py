@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-type Fields = tuple[tuple[bytes, bytes], ...]
+from forebay.names import authority
 
-DEFAULT_PORTS = {"http": 80, "https": 443}
+type Fields = tuple[tuple[bytes, bytes], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +61,7 @@ class Exchange:
     @property
     def authority(self) -> str:
         """Host and port, without the port that the scheme implies (RFC 9110 §4.2.3)."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if DEFAULT_PORTS.get(self.scheme) == self.port else f"{host}:{self.port}"
+        return authority(self.scheme, self.host, self.port)
 
     @property
     def url(self) -> str:

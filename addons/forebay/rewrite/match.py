@@ -11,6 +11,7 @@ from ipaddress import IPv6Address, ip_address
 from itertools import accumulate
 
 from forebay.blocklist.policies import Clients
+from forebay.mediatype import media_type
 from forebay.regexes import LIMIT_CHARS, Found, Regex
 from forebay.rewrite import query
 from forebay.rewrite.exchange import Exchange, Fields, first, text_of, values
@@ -210,4 +211,4 @@ def media_type_of(fields: Fields) -> str:
     'text/html'
     """
     found = first(fields, b"content-type")
-    return "" if found is None else text_of(found).partition(";")[0].strip().lower()
+    return "" if found is None else media_type(text_of(found))

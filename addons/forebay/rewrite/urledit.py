@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from urllib.parse import quote, urlsplit
 
 from forebay.errors import RuleError
-from forebay.names import canonical, is_address
+from forebay.names import DEFAULT_PORTS, canonical, is_address
 from forebay.rewrite.answer import Answer
 from forebay.rewrite.edits import EditError, expanded
-from forebay.rewrite.exchange import DEFAULT_PORTS, Exchange, Fields, bytes_of
+from forebay.rewrite.exchange import Exchange, Fields, bytes_of
 from forebay.rewrite.template import Template, Values
 
 _PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))

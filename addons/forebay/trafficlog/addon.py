@@ -28,6 +28,7 @@ from mitmproxy.proxy.mode_specs import Socks5Mode
 
 from forebay import outcome, settings
 from forebay.errors import ForebayError
+from forebay.paths import shown
 from forebay.proxycore import malformed, unreachable
 from forebay.trafficlog import choice, failure, redact, writing
 from forebay.trafficlog.connection import of_malformed
@@ -130,8 +131,7 @@ class TrafficlogAddon:
         path = self._recorder.path
         if path is None:
             return "log off"
-        home = Path.home()
-        return f"log {Path('~') / path.relative_to(home) if path.is_relative_to(home) else path}"
+        return f"log {shown(path)}"
 
     @command.command("forebay.log.rotate")  # type: ignore[untyped-decorator]
     def rotate(self) -> str:

@@ -6,7 +6,6 @@ Pure; the writer's thread does it, as a body may take a millisecond.
 from __future__ import annotations
 
 import base64
-import codecs
 import hashlib
 import re
 from dataclasses import dataclass
@@ -14,17 +13,11 @@ from typing import Any
 
 from forebay import contentcoding
 from forebay.contentcoding import CodingError
+from forebay.mediatype import charset_name, codec_of
 from forebay.trafficlog import redactbody
 from forebay.trafficlog.redact import Redactor
 
-_CHARSET = re.compile(r"charset=[\"']?([\w.:-]{1,40})", re.IGNORECASE)
 _BINARY = re.compile("[\0-\b\x0e-\x1a\x1c-\x1f\udc80-\udcff]").search
-# Other names lead to codecs that are none for text, or to ones that take long.
-_CHARSETS = frozenset(
-    {"ascii", "utf-8", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "iso8859-1", "cp1252"}
-    | {"iso8859-2", "iso8859-15", "cp1250", "cp1251", "koi8-r", "gb18030", "gbk", "big5"}
-    | {"shift_jis", "euc_jp", "euc_kr", "iso2022_jp"}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +74,9 @@ def _content(
 ) -> tuple[dict[str, Any], bool]:
     """Return ``text``, or ``base64`` of what is no text, and whether secrets were masked."""
     if not is_opaque:
-        charset = _charset(content_type)
+        charset = codec_of(charset_name(content_type))
+        if charset == "ascii":
+            charset = "utf-8"  # which is more, and often meant
         text = data.decode(charset, "surrogateescape" if charset == "utf-8" else "replace")
         if charset == "utf-8":
             text = _without_half(text)
@@ -106,14 +101,3 @@ def _without_half(text: str) -> str:
     while end and len(text) - end < 3 and "\udc80" <= text[end - 1] <= "\udcff":
         end -= 1
     return text[:end] if text[end:] and "\udcc2" <= text[end] <= "\udcf4" else text
-
-
-def _charset(content_type: str) -> str:
-    found = _CHARSET.search(content_type)
-    if found is None:
-        return "utf-8"
-    try:
-        name = codecs.lookup(found[1]).name
-    except (LookupError, ValueError):
-        return "utf-8"
-    return name if name in _CHARSETS and name != "ascii" else "utf-8"

@@ -14,13 +14,13 @@ from functools import partial
 import msgspec
 from mitmproxy import http
 
+from forebay.mediatype import media_type
 from forebay.proxycore import bodies
 from forebay.rewrite.patterns import Glob
 from forebay.trafficlog import sampling
 from forebay.trafficlog.bodyrecord import Captured, described
 from forebay.trafficlog.record import Record
 from forebay.trafficlog.redact import Redactor
-from forebay.trafficlog.redactbody import media_type
 
 type Finish = Callable[[Record], Record]
 

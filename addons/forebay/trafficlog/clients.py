@@ -15,8 +15,7 @@ from mitmproxy import http
 from mitmproxy.connection import Client as ClientConnection
 from mitmproxy.connection import Server
 
-_MOST_FAILURES = 16
-"""How many failed server connections are remembered for each client."""
+from forebay.trafficlog import failure
 
 
 @dataclass(slots=True)
@@ -50,7 +49,4 @@ class Client:
 
     def failed(self, text: str | None, kind: str) -> None:
         """Remember that connecting a server failed with *text*."""
-        if text:
-            if len(self.failures) >= _MOST_FAILURES:
-                del self.failures[next(iter(self.failures))]
-            self.failures[text] = kind
+        failure.remember(self.failures, text, kind)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from mitmproxy import connection, http
+from mitmproxy import flow as mflow
 
 from forebay import outcome
 from forebay.proxycore import bodies
@@ -197,10 +198,7 @@ def _ending(
     """Return the error's text, its type, and when the attempt ended."""
     found = flow.error
     if found is not None:
-        found_type = failure.error_type(found.msg, failures)
-        if found_type in failure.BROKEN_OFF and _has_left(flow):
-            found_type = failure.LEFT
-        return found.msg, found_type, found.timestamp
+        return found.msg, error_type_of(flow, failures), found.timestamp
     ended_s: float | None
     if ending is not None:
         error, error_type, ended_s = ending.error, ending.error_type, ending.at_s
@@ -215,10 +213,20 @@ def _ending(
     return error, error_type, ended_s
 
 
-def _has_left(flow: http.HTTPFlow) -> bool:
-    """Return whether the client that waits for the answer has gone, if there is one."""
+def error_type_of(flow: mflow.Flow, failures: Mapping[str, str]) -> str | None:
+    """Return the type of the flow's failure, whose client is there yet or is not; None for none.
+
+    Args:
+        flow: the flow, at the time at which it fails.
+        failures: text of a failed server connection to its type.
+    """
+    if flow.error is None:
+        return None
+    found = failure.error_type(flow.error.msg, failures)
     is_waited_for = flow.is_replay is None and not outcome.of(flow).get("background")
-    return is_waited_for and not flow.client_conn.connected
+    if found in failure.BROKEN_OFF and is_waited_for and not flow.client_conn.connected:
+        return failure.LEFT
+    return found
 
 
 def named(request: http.Request) -> tuple[str | None, str | None, str | None, int]:

@@ -56,6 +56,17 @@ _WORDINGS = (
 )
 
 
+_MOST_REMEMBERED = 16
+
+
+def remember(upstream: dict[str, str], text: str | None, kind: str) -> None:
+    """Note in *upstream* that connecting a server failed with *text*; the oldest are forgotten."""
+    if text:
+        if len(upstream) >= _MOST_REMEMBERED:
+            del upstream[next(iter(upstream))]
+        upstream[text] = kind
+
+
 def error_type(message: str, upstream: Mapping[str, str]) -> str:
     """Return the type of the failure that *message* words.
 

@@ -167,19 +167,14 @@ def _open_locked(path: Path) -> int | None:
     """
     for _ in range(100):
         fd = os.open(path, _FLAGS, 0o600)
-        try:
+        with contextlib.ExitStack() as undo, contextlib.suppress(FileNotFoundError):
+            undo.callback(os.close, fd)
             if lock(fd) is Lock.TAKEN:
-                os.close(fd)
                 return None
             # Its writer may have renamed it between the two calls.
             if os.path.samestat(os.fstat(fd), path.stat()):
+                undo.pop_all()
                 return fd
-        except FileNotFoundError:
-            pass
-        except BaseException:
-            os.close(fd)
-            raise
-        os.close(fd)
     return None
 
 

@@ -43,7 +43,8 @@ class Packing:
         self._part = plain.with_name(plain.name + PART)
         self._source = cast(BinaryIO, os.fdopen(os.open(plain, _READ), "rb"))
         self._target: BinaryIO | None = None
-        try:
+        with contextlib.ExitStack() as undo:
+            undo.callback(self._source.close)
             self._found = os.fstat(self._source.fileno())
             if not stat.S_ISREG(self._found.st_mode):
                 raise OSError(0, "No regular file")
@@ -51,9 +52,7 @@ class Packing:
                 raise BlockingIOError(0, "Another process is at it")
             self._part.unlink(missing_ok=True)
             self._target = cast(BinaryIO, os.fdopen(os.open(self._part, _MAKE, 0o600), "wb"))
-        except BaseException:
-            self._source.close()
-            raise
+            undo.pop_all()
         self._compressor = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True)
 
     def step(self) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from forebay.names import authority
 from forebay.trafficlog.redact import DEFAULT, Redactor
 
 TARGET_CHARS = 8192
@@ -34,7 +35,6 @@ class Draft(NamedTuple):
     redactor: Redactor = DEFAULT
 
 
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 _VERSIONS = {"HTTP/1.1": "1.1", "HTTP/2.0": "2", "HTTP/1.0": "1.0", "HTTP/3": "3"}
 
 
@@ -56,13 +56,11 @@ def urls(
     path, mark, query = target.partition("?")
     full = None
     if scheme and host:
-        authority = f"[{host}]" if ":" in host else host
-        if _DEFAULT_PORTS.get(scheme) != port:
-            authority = f"{authority}:{port}"
+        origin = f"{scheme}://{authority(scheme, host, port)}"
         if target[:1] == "/":
-            full = f"{scheme}://{authority}{target}"
+            full = origin + target
         elif target == "*":  # OPTIONS about the server itself (RFC 9110 §7.1)
-            full = f"{scheme}://{authority}"
+            full = origin
     return full, path, query if mark else None
 
 

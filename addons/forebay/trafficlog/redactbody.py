@@ -10,6 +10,7 @@ import json
 import re
 from typing import Any
 
+from forebay.mediatype import is_json, media_type
 from forebay.trafficlog.redact import Mode, Redactor
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|"|[\[\]{},]', re.DOTALL)
@@ -23,20 +24,6 @@ _CDATA = re.compile(r"<([\w.:-]{1,64})((?:\s[^<>]*)?)>\s*<!\[CDATA\[(.*?)\]\]>",
 _BOUNDARY = re.compile(r'boundary="?([^";,]{1,200})"?', re.IGNORECASE)
 _PART_NAME = re.compile(r'[;\s]name="?([^";\r\n]{0,200})', re.IGNORECASE)
 _FORM = "application/x-www-form-urlencoded"
-
-
-def media_type(content_type: str) -> str:
-    """Return the type without its parameters, in lower case.
-
-    >>> media_type("Text/HTML; charset=utf-8")
-    'text/html'
-    """
-    return content_type.partition(";")[0].strip().lower()
-
-
-def is_json(kind: str) -> bool:
-    """Return whether *kind*, a media type, is JSON (RFC 6839 §3.1)."""
-    return kind.endswith(("/json", "+json"))
 
 
 def body(redactor: Redactor, text: str, content_type: str) -> str:
