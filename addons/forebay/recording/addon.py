@@ -11,7 +11,7 @@ import asyncio
 import logging
 import weakref
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mitmproxy import connection, ctx, http, tls
 from mitmproxy.addonmanager import Loader
@@ -25,10 +25,12 @@ from forebay.proxycore.body import Capture
 from forebay.recording import clean, config, told
 from forebay.recording.hints import variable_for
 from forebay.recording.interaction import Request, Response
-from forebay.recording.session import Session
 from forebay.recording.tape import Pass, Play, Record, Refuse
 from forebay.trafficlog.redact import DEFAULT, Redactor
 from forebay.trafficlog.redaction import Redaction
+
+if TYPE_CHECKING:
+    from forebay.recording.session import Session
 
 logger = logging.getLogger(__name__)
 
@@ -76,7 +78,7 @@ class RecordingAddon:
                     self._end()
                 else:
                     self._read_redaction()
-                    session = Session.begun(wanted, self._redactor)
+                    session = _begun(wanted, self._redactor)
                     self._end()
                     self._session = session
         except ForebayError as error:
@@ -129,7 +131,7 @@ class RecordingAddon:
         """Begin a recording; the one before, of a test that was broken off, is dropped."""
         wanted = config.made(said)
         self._read_redaction()
-        self._session = await asyncio.to_thread(Session.begun, wanted, self._redactor)
+        self._session = await asyncio.to_thread(_begun, wanted, self._redactor)
         self._clients.clear()
         return {"recorded": self._session.tape.recorded is not None}
 
@@ -309,6 +311,13 @@ class RecordingAddon:
                 "variable": variable_for(agent),
             }
         )
+
+
+def _begun(wanted: config.Config, redactor: Redactor) -> Session:
+    # Imported late: no start waits for what reads and writes cassettes.
+    from forebay.recording.session import Session
+
+    return Session.begun(wanted, redactor)
 
 
 def _url(request: http.Request) -> str:

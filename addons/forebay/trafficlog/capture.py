@@ -10,6 +10,7 @@ import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TYPE_CHECKING
 
 import msgspec
 from mitmproxy import http
@@ -18,9 +19,11 @@ from forebay.mediatype import media_type
 from forebay.proxycore import bodies
 from forebay.rewrite.patterns import Glob
 from forebay.trafficlog import sampling
-from forebay.trafficlog.bodyrecord import Captured, described
 from forebay.trafficlog.record import Record
 from forebay.trafficlog.redact import Redactor
+
+if TYPE_CHECKING:
+    from forebay.trafficlog.bodyrecord import Captured
 
 type Finish = Callable[[Record], Record]
 
@@ -64,6 +67,8 @@ class _Kept:
         pass  # what came is kept
 
     def captured(self, message: http.Message) -> Captured:
+        from forebay.trafficlog.bodyrecord import Captured
+
         return Captured(
             b"".join(self._pieces),
             self._is_whole,
@@ -137,6 +142,9 @@ def _with_bodies(
     redactor: Redactor,
     record: Record,
 ) -> Record:
+    # Imported late: no start waits for it.
+    from forebay.trafficlog.bodyrecord import described
+
     if request is not None:
         said, size = described(request, limit_bytes, redactor)
         record = msgspec.structs.replace(record, request_body=said, request_decoded_bytes=size)

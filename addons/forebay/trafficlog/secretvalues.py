@@ -10,10 +10,16 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 _LONG_WORD = re.compile(r"[A-Za-z0-9_.-]{16}").search
 # What lies on the border of two pieces is seen in both if it is no longer than this.
 _OVERLAP_CHARS = 512
+
+
+@lru_cache(maxsize=256)
+def _compiled(pattern: str | re.Pattern[str]) -> re.Pattern[str]:
+    return re.compile(pattern, re.ASCII) if isinstance(pattern, str) else pattern
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +31,8 @@ class Shape:
         hints: texts of which one stands in each such secret, as looking for
             them is faster than for the pattern; none: nothing is known.
         has_word: whether there is a word as long as `_LONG_WORD` in each.
-        pattern: the secret; where it has a group, the first one.
+        pattern: the secret; where it has a group, the first one.  A text is
+            compiled when it is needed first, as most never are.
         is_valid: says of a match whether it is one.
         limit_chars: so much of a text is searched at once; what is longer is
             searched piece by piece.
@@ -33,7 +40,7 @@ class Shape:
 
     name: str
     hints: tuple[str, ...]
-    pattern: re.Pattern[str]
+    pattern: str | re.Pattern[str]
     is_valid: Callable[[str], bool] = lambda _: True
     limit_chars: int = sys.maxsize
     has_word: bool = False
@@ -42,7 +49,7 @@ class Shape:
         """Yield each secret of this kind in *text*."""
         step = max(self.limit_chars - _OVERLAP_CHARS, 1)
         for start in range(0, max(len(text), 1), step):
-            for match in self.pattern.finditer(text, start, start + self.limit_chars):
+            for match in _compiled(self.pattern).finditer(text, start, start + self.limit_chars):
                 group = 1 if match.re.groups and match[1] is not None else 0
                 if match.end(group) > match.start(group) and self.is_valid(match[group]):
                     yield Found(match.start(group), match.end(group), self.name)
@@ -59,9 +66,8 @@ class Found:
     name: str
 
 
-def _shape(name: str, hints: str, pattern: str) -> Shape:
-    has_word = not pattern.startswith(("hooks", "-----"))
-    return Shape(name, tuple(hints.split()), re.compile(pattern, re.ASCII), has_word=has_word)
+def _shape(name: str, hints: str, pattern: str, *, has_word: bool = True) -> Shape:
+    return Shape(name, tuple(hints.split()), pattern, has_word=has_word)
 
 
 # Not in the middle of a longer word, which may be anything.
@@ -81,7 +87,10 @@ TOKENS = (
     _shape("slack", "xox", _ + r"xox[abeoprs](?:\.xox[bp])?-[A-Za-z0-9-]{10,300}"),
     _shape("slack", "xapp-", _ + r"xapp-[0-9]-[A-Za-z0-9-]{20,300}"),
     _shape(
-        "slack", "hooks.slack.com", r"hooks\.slack\.com/(?:services|workflows)/([A-Za-z0-9/+]{20,})"
+        "slack",
+        "hooks.slack.com",
+        r"hooks\.slack\.com/(?:services|workflows)/([A-Za-z0-9/+]{20,})",
+        has_word=False,
     ),
     _shape(
         "stripe",
@@ -103,6 +112,7 @@ TOKENS = (
         "private key",
         "PRIVATE",
         r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?-----((?:(?!-----END)[^\0])*)",
+        has_word=False,
     ),
 )
 
@@ -169,7 +179,7 @@ class Looks:
     def _may_hold(self, text: str) -> bool:
         """Return whether it is worth a closer look; written for speed, as most texts are not."""
         for shape in self._unhinted:
-            if len(text) > shape.limit_chars or shape.pattern.search(text):
+            if len(text) > shape.limit_chars or _compiled(shape.pattern).search(text):
                 return True
         for hint in self._other_hints:
             if hint in text:
