@@ -104,14 +104,23 @@ def split_authority(text: str) -> tuple[str, int | None]:
     return host, _port(port)
 
 
+def bracketed(host: str) -> str:
+    """Return a host as it stands before a port (RFC 3986 §3.2.2).
+
+    >>> bracketed("::1"), bracketed("a.example")
+    ('[::1]', 'a.example')
+    """
+    return f"[{host}]" if ":" in host else host
+
+
 def authority(scheme: str | None, host: str, port: int) -> str:
     """Return host and port, without the port that the scheme implies (RFC 9110 §4.2.3).
 
     >>> authority("https", "::1", 443), authority("http", "a.example", 8080)
     ('[::1]', 'a.example:8080')
     """
-    bracketed = f"[{host}]" if ":" in host else host
-    return bracketed if DEFAULT_PORTS.get(scheme or "") == port else f"{bracketed}:{port}"
+    host = bracketed(host)
+    return host if DEFAULT_PORTS.get(scheme or "") == port else f"{host}:{port}"
 
 
 def every_name(

@@ -7,7 +7,7 @@ from urllib.parse import urljoin, urlsplit
 
 from forebay.cache.headers import Head
 from forebay.cache.key import DEFAULT_PORTS, Target
-from forebay.names import canonical
+from forebay.names import bracketed, canonical
 
 _LONGEST_BYTES = 8192
 
@@ -25,7 +25,7 @@ def resolve(base: Target, reference: bytes) -> Target | None:
     """
     if len(reference) > _LONGEST_BYTES:
         return None
-    host = f"[{base.host}]" if ":" in base.host else base.host
+    host = bracketed(base.host)
     path = base.path.decode("latin-1")
     try:
         # Latin-1 both ways, as the key is made of bytes.

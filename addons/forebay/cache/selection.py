@@ -11,7 +11,7 @@ from forebay.cache.headers import Head
 from forebay.cache.key import DEFAULT_PORTS, Target
 from forebay.cache.rule import Rule, key_for, rule_for
 from forebay.errors import ForebayError
-from forebay.names import canonical
+from forebay.names import authority, canonical
 
 _URL = re.compile(
     r"(?P<scheme>https?)://(?P<authority>[^/?#\\]+)(?P<path>(?:[/?][^#]*)?)(?:#.*)?",
@@ -133,7 +133,6 @@ def url_of(target: Target) -> str:
     >>> url_of(Target(b"GET", b"https", "A.example", 443, b"/x?y"))
     'https://a.example/x?y'
     """
-    host = canonical(target.host)
-    shown = f"[{host}]" if ":" in host else host
-    port = "" if DEFAULT_PORTS.get(target.scheme) == target.port else f":{target.port}"
-    return f"{target.scheme.decode('latin-1')}://{shown}{port}{target.path.decode('latin-1')}"
+    scheme = target.scheme.decode("latin-1")
+    shown = authority(scheme, canonical(target.host), target.port)
+    return f"{scheme}://{shown}{target.path.decode('latin-1')}"

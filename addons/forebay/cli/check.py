@@ -23,7 +23,7 @@ from forebay.cache.selection import target_of
 from forebay.cli import rewritten, stored, storing
 from forebay.cli.places import add_places, home_folder, rules_folder
 from forebay.errors import ForebayError, RuleError
-from forebay.names import every_name, split_authority
+from forebay.names import bracketed, every_name, split_authority
 from forebay.paths import expanded
 from forebay.rewrite.patterns import method
 
@@ -135,7 +135,7 @@ def _under_every_name(request: Request, given: argparse.Namespace) -> list[Reque
     before, after = request.cased[: request.host_start], request.cased[request.host_end :]
     others = [
         Request.of(
-            f"{before}{f'[{name}]' if ':' in name else name}{after}",
+            f"{before}{bracketed(name)}{after}",
             source=given.source,
             type=given.type,
             method=given.method,

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from forebay.blocklist.verdict import visible
+from forebay.cli.output import guarded
 from forebay.cli.places import add_places, home_folder, rules_folder
 from forebay.errors import ForebayError
 from forebay.trafficlog import logfiles, redaction
@@ -20,23 +21,19 @@ from forebay.trafficlog.reader import Damages, numbered
 from forebay.trafficlog.redact import Redactor
 from forebay.trafficlog.scan import Leak, Scanner
 
-CLEAN, FOUND, BAD_INPUT = 0, 1, 2
+CLEAN, FOUND = 0, 1
+_NAME = "forebay log scan"
 
 
 def run(arguments: list[str]) -> int:
     """Scan; return 0 when nothing was found, 1 when something was, 2 for bad input."""
     given = _parser().parse_args(arguments)
-    try:
-        return _scan(given)
-    except ForebayError as error:
-        for line in str(error).splitlines():
-            print(f"forebay log scan: {visible(line, 500)}", file=sys.stderr)
-        return BAD_INPUT
+    return guarded(_NAME, lambda: _scan(given))
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="forebay log scan",
+        prog=_NAME,
         description="Look for what the rules of redact.yaml would mask today, and is in the log.",
         epilog="Exit status: 0 nothing found, 1 secrets found, 2 bad input. Secrets are not shown.",
     )
@@ -65,7 +62,7 @@ def _scan(given: argparse.Namespace) -> int:
                 leaks += 1
                 _print(path, number, leak, as_json=given.json)
     for damage in damages.first:
-        print(f"forebay log scan: {visible(str(damage), 500)}", file=sys.stderr)
+        print(f"{_NAME}: {visible(str(damage), 500)}", file=sys.stderr)
     print(
         f"{records:,} records, {leaks:,} secrets"
         + (f", {damages.count:,} damaged lines" if damages.count else ""),

@@ -13,6 +13,7 @@ import re
 from collections import Counter
 from datetime import datetime
 
+from forebay.names import bracketed
 from forebay.trafficlog.record import Record
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -64,9 +65,8 @@ class Combined:
 
 def _target(record: Record) -> str | None:
     if record.method == "CONNECT" and record.url_full is None and record.server_address:
-        host = record.server_address
         port = "" if record.server_port is None else f":{record.server_port}"
-        return f"[{host}]{port}" if ":" in host else f"{host}{port}"
+        return bracketed(record.server_address) + port
     return record.url_full or record.url_path
 
 

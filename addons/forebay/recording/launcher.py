@@ -46,11 +46,7 @@ class Launcher:
             self._process = ProxyProcess(*self._how)
         proxy = ForebayProxy(self._process, plan.cassette, plan.mode, **plan.said)
         if proxy.records and plan.mode != "new_episodes":
-            try:
-                claim(self._claims, plan.cassette, test)
-            except ForebayError:
-                proxy.finish(save=False)
-                raise
+            self._claim(proxy, plan, test)
         return proxy
 
     def finish(self, proxy: ForebayProxy, plan: Plan, test: str, *, has_passed: bool) -> Outcome:
@@ -61,8 +57,9 @@ class Launcher:
         """
         is_saved = False
         try:
-            if plan.mode == "new_episodes" and has_passed:
-                self._claim_what_is_new(proxy, plan, test)
+            is_new = plan.mode == "new_episodes" and has_passed
+            if is_new and len(proxy.requests(outcome="recorded")):
+                self._claim(proxy, plan, test)
             found = proxy.finish(save=has_passed, needs_all=plan.needs_all and has_passed)
             is_saved = found.saved is not None
             return found
@@ -70,13 +67,13 @@ class Launcher:
             if not is_saved:
                 release(self._claims, plan.cassette, test)
 
-    def _claim_what_is_new(self, proxy: ForebayProxy, plan: Plan, test: str) -> None:
-        if len(proxy.requests(outcome="recorded")):
-            try:
-                claim(self._claims, plan.cassette, test)
-            except ForebayError:
-                proxy.finish(save=False)
-                raise
+    def _claim(self, proxy: ForebayProxy, plan: Plan, test: str) -> None:
+        """Note who records the cassette; if another does, nothing is recorded."""
+        try:
+            claim(self._claims, plan.cassette, test)
+        except ForebayError:
+            proxy.finish(save=False)
+            raise
 
     def stop(self) -> None:
         """End the proxy."""

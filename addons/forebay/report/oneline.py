@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from forebay.blocklist.verdict import visible
+from forebay.names import bracketed
 from forebay.report import figures
 from forebay.report.line import Line, cache_word
 from forebay.report.selection import host_of
@@ -76,8 +77,7 @@ def target(line: Line) -> str:
         return line.url_full
     host = host_of(line) or figures.NONE
     if line.server_port is not None and not line.dns_question:
-        host = f"[{host}]" if ":" in host else host
-        host = f"{host}:{line.server_port}"
+        host = f"{bracketed(host)}:{line.server_port}"
     return f"{host}{line.url_path or ''}"
 
 
