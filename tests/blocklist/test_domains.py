@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from publicsuffixlist import PSLFILE, PublicSuffixList
 
-from forebay.blocklist.domains import host
+from forebay.blocklist.domains import _public_suffixes, host
 from forebay.names import canonical
 
 
@@ -82,3 +85,18 @@ def test_any_name_has_names(text):
     assert all(name.endswith(parent) for parent in found.parents)
     assert all(entity.endswith(".*") for entity in found.names[len(found.parents) :])
     assert name.endswith(found.site)
+
+
+def test_every_public_suffix_is_known_in_its_encoded_form():
+    """As the library knows it by itself; a line of the list in another script is one of them."""
+    whole, ours = PublicSuffixList(), _public_suffixes()
+    with Path(PSLFILE).open(encoding="utf-8") as lines:
+        rules = [line.split()[0] for line in lines if line.strip() and line[:2] != "//"]
+    encoded = [rule.lstrip("!").encode("idna").decode("ascii") for rule in rules]
+    names = [f"a.b.{rule.removeprefix('*.')}" for rule in encoded]
+
+    assert len(names) > 9000
+    assert any(not rule.isascii() for rule in rules)
+    assert [ours.publicsuffix(each) for each in names] == [
+        whole.publicsuffix(each) for each in names
+    ]
