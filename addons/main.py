@@ -13,6 +13,7 @@ from forebay.proxycore.bodies import Bodies
 from forebay.recording.addon import RecordingAddon
 from forebay.rewrite.addon import RewriteAddon
 from forebay.trafficlog.addon import TrafficlogAddon
+from forebay.trust.addon import TrustAddon
 from forebay.turbo.addon import Turbo
 
 blocklist = BlocklistAddon()
@@ -30,6 +31,7 @@ addons = [
     InspectAddon(),  # after all that decides: its label tells every verdict
     TrafficlogAddon(),  # after all that decides: its record holds every verdict
     Bodies(),  # after all that wants a body: who wants what is known, streaming is decided
+    TrustAddon(blocklist.refuses_tunnel),  # no hook of a flow; it lets pass what no list refuses
     Control(),  # serves what the others offer
     Turbo(),  # no hook of a flow: its place does not matter
     Announce(),  # last: every addon knows by now what it has

@@ -14,13 +14,13 @@ PACKAGE = ROOT / "addons" / "forebay"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 POLICY_MODULES = {
-    ".": "addresses charsets contentcoding endtoend errors mediatype names regexes schema secret yamltree",
+    ".": "addresses bypass charsets contentcoding endtoend errors mediatype names regexes schema secret yamltree",
     "blocklist": "altsvc answer domains expiry expression facts index judge matcher options parse "
     "pattern policies policyfile request resource rule stubs verdict",
     "rewrite": "answer body bodyedits cookies csp edits exchange fields importer index jsonpointer "
     "jsonschema lint match models parse partedits patterns query replay rule run template trial "
-    "urledit",
-    "cache": "breaker cache_status checksum collapse combine completion conditional dates decision "
+    "urledit whole",
+    "cache": "breaker cache_status checksum collapse combine completion conditional counts dates decision "
     "directives entry freshness headers invalidation key largebody parse ranges references rule selection shape "
     "staleness statuses storable structured targeted validation vary",
     "trafficlog": "backlog bodyrecord failure parts record recordschema redact redactbody "
@@ -29,14 +29,15 @@ POLICY_MODULES = {
     "report": "chart document figures histogram line listing oneline page rows scale selection "
     "sequence series style summary table tally",
     "export": "columns combined converter csvrows har harcookies harmessage hartimings lines",
+    "trust": "certificate instructions passing rejections remedy shells",
     "recording": "archive assertions bodytext cassette cassettefile cassettepath clean environment "
     "failures hints interaction match plan tape told yamltext",
 }
 """What decides."""
 OTHER_MODULES = {
-    ".": "announce cabundle control outcome paths regularfile rulefile rulefiles settings shipped "
-    "watch wholefile",
-    "blocklist": "addon asked catalog current download load sources transfer updates",
+    ".": "announce cabundle control controlfile controlserver outcome paths regularfile rulefile "
+    "rulefiles settings shipped status watch wholefile",
+    "blocklist": "addon asked catalog current download load permits sources transfer updates",
     "rewrite": "addon editor flows load localfile",
     "cache": "addon answer background collector config crowd database disk draft filedisk folder "
     "generation intake inventory judge load lookup notices pending plan purge ram rawdisk rulebook "
@@ -44,6 +45,7 @@ OTHER_MODULES = {
     "trafficlog": "addon archive capture choice clients connection exchange filelock ledger "
     "logfile logfiles packing reader recorder redaction rotating writer writing",
     "inspect": "account addon commands contentview ending label ownlist trim",
+    "trust": "addon authority nss systemstore tool",
     "report": "follow terminal",
     "recording": "addon claims config controlclient fixture launcher passedon plugin proxycommand "
     "proxyprocess session store",

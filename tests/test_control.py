@@ -1,55 +1,51 @@
-"""The control connection: who knows the token may come in, and nobody else."""
+"""The control connection and its file: when there is one, and what it says."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import os
+import stat
 
 import pytest
 import trustme
 from mitmproxy.addons.proxyserver import Proxyserver
 from mitmproxy.test import taddons
 
+from forebay import controlfile
 from forebay.control import Control
-from forebay.errors import ForebayError
 
 
 class Offers:
     name = "offers"
 
     def control_handlers(self):
-        return {"echo": self._echo, "fail": self._fail, "refuse": self._refuse}
+        return {"echo": self._echo}
 
     async def _echo(self, said):
         return {"said": said["text"]}
-
-    async def _fail(self, said):
-        raise KeyError("x")
-
-    async def _refuse(self, said):
-        raise ForebayError("expected another, found this")
 
 
 async def opened(control):
     """The proxy runs."""
     control.running()
-    await asyncio.gather(*control._tasks)
+    if control._opening is not None:
+        await control._opening
 
 
-def session(tmp_path, talk):
-    """Run *talk* with what the control file says."""
+def session(tmp_path, talk, option=None):
+    """Run *talk* in a proxy whose home is *tmp_path*/home; *option* is its forebay_control."""
     control = Control()
 
     async def run():
         with taddons.context(Proxyserver(), Offers(), control) as tctx:
             trustme.CA().cert_pem.write_to_path(str(tmp_path / "mitmproxy-ca-cert.pem"))
-            tctx.options.update(
-                confdir=str(tmp_path), forebay_control=str(tmp_path / "control.json")
-            )
+            tctx.options.update(confdir=str(tmp_path), forebay_home=str(tmp_path / "home"))
+            if option is not None:
+                tctx.options.forebay_control = str(option)
             await opened(control)
-            said = json.loads((tmp_path / "control.json").read_text(encoding="utf-8"))
             try:
-                return await talk(said)
+                return await talk()
             finally:
                 control.done()
                 control.done()
@@ -57,80 +53,112 @@ def session(tmp_path, talk):
     return asyncio.run(run())
 
 
-async def ask(port, *lines):
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    answers = []
-    for line in lines:
-        writer.write((line if isinstance(line, bytes) else json.dumps(line).encode()) + b"\n")
-        answers.append(json.loads(await reader.readline()))
+def own(tmp_path):
+    return controlfile.path_of(tmp_path / "home", os.getpid())
+
+
+async def ask(path, do, **more):
+    said = json.loads(path.read_text(encoding="utf-8"))
+    reader, writer = await asyncio.open_connection("127.0.0.1", said["port"])
+    writer.write(json.dumps({"token": said["token"], "do": do, **more}).encode() + b"\n")
+    answer = json.loads(await reader.readline())
     writer.close()
-    return answers
+    return answer
 
 
-def test_handlers_are_served(tmp_path):
-    async def talk(said):
-        token = said["token"]
-        return await ask(
-            said["port"],
-            {"token": token, "do": "echo", "text": "a\nb"},
-            {"token": token, "do": "refuse"},
-            {"token": token, "do": "fail"},
-            {"token": token, "do": "else"},
+def test_unless_told_otherwise_the_file_is_in_the_home(tmp_path):
+    async def talk():
+        path = own(tmp_path)
+        modes = [stat.S_IMODE(each.stat().st_mode) for each in (path, path.parent)]
+        return modes, json.loads(path.read_text()), await ask(path, "echo", text="a")
+
+    modes, said, answer = session(tmp_path, talk)
+
+    assert modes == [0o600, 0o700]
+    assert said["pid"] == os.getpid()
+    assert "ca_bundle" not in said
+    assert answer == {"said": "a"}
+    assert not own(tmp_path).exists()
+    assert not (tmp_path / "home" / "run" / "ca-bundle.pem").exists()
+
+
+def test_a_path_gets_the_certificates_too(tmp_path):
+    path = tmp_path / "control.json"
+
+    async def talk():
+        return stat.S_IMODE(path.stat().st_mode), json.loads(path.read_text())
+
+    mode, said = session(tmp_path, talk, path)
+
+    assert mode == 0o600
+    assert said["ca_bundle"] == str(tmp_path / "ca-bundle.pem")
+    assert not path.exists()
+    assert not own(tmp_path).parent.exists()
+
+
+@pytest.mark.parametrize("option", ["off", ""])
+def test_off_there_is_no_door(tmp_path, option):
+    async def talk():
+        return list((tmp_path).rglob("*.json"))
+
+    assert session(tmp_path, talk, option) == []
+
+
+def test_the_status_is_told(tmp_path):
+    async def talk():
+        return await ask(own(tmp_path), "status")
+
+    found = session(tmp_path, talk)
+
+    assert found["problems"] == []
+    assert found["proxy"]["pid"] == os.getpid()
+
+
+def test_a_path_that_cannot_be_written_is_an_error(tmp_path, caplog):
+    async def talk():
+        return [(each.levelname, each.message) for each in caplog.records]
+
+    assert session(tmp_path, talk, tmp_path / "no" / "f") == [
+        (
+            "ERROR",
+            "forebay_control: expected a file that can be written, found No such file or directory",
         )
-
-    assert session(tmp_path, talk) == [
-        {"said": "a\nb"},
-        {"error": "expected another, found this"},
-        {"error": "fail failed: KeyError('x')"},
-        {"error": "expected one of control.hold, echo, fail, refuse, found 'else'"},
     ]
 
 
-@pytest.mark.parametrize("line", [b"x", b"[]", b"{}", b'{"token": "x"}', b"\xff", b'"' * 99])
-def test_what_is_no_request_is_refused(tmp_path, line):
-    (answer,) = session(tmp_path, lambda said: ask(said["port"], line))
+@pytest.mark.parametrize("where", ["home", "home/run"])
+def test_a_home_that_cannot_be_written_is_a_warning(tmp_path, caplog, where):
+    """Nobody has asked for the file."""
+    (tmp_path / where).parent.mkdir(exist_ok=True)
+    (tmp_path / where).write_text("a file")
 
-    assert answer == {"error": "expected an object with token and do, found something else"}
+    async def talk():
+        return [(each.levelname, each.message) for each in caplog.records]
 
+    ((level, line),) = session(tmp_path, talk)
 
-def test_without_the_token_nothing_is_done(tmp_path):
-    (answer,) = session(
-        tmp_path, lambda said: ask(said["port"], {"token": "x", "do": "echo", "text": "a"})
-    )
-
-    assert answer == {"error": "expected the token of the control file, found another"}
-
-
-def test_the_file_is_private_and_goes_with_the_proxy(tmp_path):
-    async def talk(said):
-        return (tmp_path / "control.json").stat().st_mode & 0o777
-
-    assert session(tmp_path, talk) == 0o600
-    assert not (tmp_path / "control.json").exists()
-    assert (tmp_path / "ca-bundle.pem").exists()
+    assert level == "WARNING"
+    assert f"expected a writable folder, found {tmp_path / where}: File exists" in line
+    assert line.endswith("; forebay status will not find this proxy")
 
 
-def test_a_file_that_cannot_be_written_is_said(tmp_path, caplog):
-    control = Control()
+def test_a_loose_folder_is_made_private(tmp_path):
+    folder = own(tmp_path).parent
+    folder.mkdir(parents=True)
+    folder.chmod(0o777)
 
-    async def run():
-        with taddons.context(Proxyserver(), control) as tctx:
-            tctx.options.update(confdir=str(tmp_path), forebay_control=str(tmp_path / "no" / "f"))
-            await opened(control)
-        control.done()
+    async def talk():
+        return stat.S_IMODE(folder.stat().st_mode)
 
-    asyncio.run(run())
-
-    assert "forebay_control: expected a file that can be written, found No such file" in caplog.text
+    assert session(tmp_path, talk) == 0o700
 
 
-def test_unless_wanted_there_is_no_door(tmp_path):
-    control = Control()
+def test_another_proxys_file_of_the_same_name_is_left_to_it(tmp_path):
+    """In containers with one home all of them may have the number 1."""
 
-    async def run():
-        with taddons.context(control):
-            await opened(control)
+    async def talk():
+        own(tmp_path).write_text('{"port": 1, "token": "others", "proxy": []}')
 
-    asyncio.run(run())
+    session(tmp_path, talk)
 
-    assert control._server is None
+    assert "others" in own(tmp_path).read_text()

@@ -46,6 +46,27 @@ def test_it_survives_saving():
     assert read.metadata[outcome.KEY] == outcome.of(flow)
 
 
+@pytest.mark.parametrize(
+    ("bypass", "replay", "expected"),
+    [
+        (None, None, False),
+        (["cache"], None, True),
+        (["cache"], "response", True),
+        (["rewrite"], None, False),
+        ([], None, False),
+        (["cache"], "request", False),
+    ],
+)
+def test_what_is_gone_round(bypass, replay, expected):
+    """A replay goes round nothing, even by what was saved with the flow."""
+    flow = tflow.tflow()
+    flow.is_replay = replay
+    if bypass is not None:
+        outcome.begin(flow)["bypass"] = {"asked": ["cache"], "done": bypass, "ignored": None}
+
+    assert outcome.bypasses(flow, "cache") is expected
+
+
 ENTRY = {"phase": "request", "changes": [{"field": "X"}]}
 
 

@@ -105,3 +105,37 @@ def test_a_folder_is_watched_itself(tmp_path):
     rules.read((Source(tmp_path / "sets"), Source(tmp_path / "one.yaml")), running=False)
 
     assert rules._folders() == [tmp_path / "sets", tmp_path]
+
+
+def test_the_status_tells_the_files_and_a_refused_edit(files, tmp_path):
+    """Until it is mended."""
+    (tmp_path / "sets").mkdir()
+    (tmp_path / "sets" / "c.yaml").write_text("three", encoding="utf-8")
+    rules = RuleFiles(
+        "x",
+        lambda files: read_all([each for each in files if each.path.is_file()], lines_of),
+        lambda found: None,
+        str,
+        clock=lambda: 1000.0,
+    )
+    sources = (*files, Source(tmp_path / "absent"), Source(tmp_path / "sets"))
+    assert rules.status() == {"files": [], "read_at_s": None, "problems": []}
+
+    rules.read(sources, running=False)
+    found = rules.status()
+    assert [each["path"] for each in found["files"]] == [
+        *(str(each.path) for each in files),
+        str(tmp_path / "sets" / "c.yaml"),
+    ]
+    assert found["files"][0]["modified_at_s"] == files[0].path.stat().st_mtime_ns / 1e9
+    assert (found["read_at_s"], found["problems"]) == (1000.0, [])
+
+    files[0].path.write_text("bad", encoding="utf-8")
+    asyncio.run(rules.renew())
+    assert rules.status()["problems"] == [
+        f"edit refused, rules before it in force: {files[0].path}:1: expected good, found bad"
+    ]
+
+    files[0].path.write_text("mended", encoding="utf-8")
+    asyncio.run(rules.renew())
+    assert rules.status()["problems"] == []

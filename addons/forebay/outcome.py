@@ -12,8 +12,11 @@ Keys:
 ``answer``    who set the response: ``"blocklist"``, ``"cache"``, ``"rewrite"``,
               ``"proxycore"``, or absent when the origin answered.
 ``names``     list of str: every host name the flow carried, canonical.
-``block``     dict: action (block or allow), rule, list, path, line, group, name,
-              policy, reason, exception.
+``bypass``    dict, where the request had the field X-Forebay-Bypass: asked (list of the
+              words in it), done (those that are honoured), ignored (why others are not,
+              or None).
+``block``     dict: action (block, allow, or bypass: the rule would have blocked), rule,
+              list, path, line, group, name, policy, reason, exception.
 ``rewrite``   list of dict: id, file, line, phase, mode, changes, and where it is so why a
               rule failed or was skipped.
 ``rewritten`` bool: in an earlier attempt rules have edited the request, which a replay
@@ -60,6 +63,15 @@ def of(flow: mflow.Flow) -> Outcome:
     """Return the outcome of the present attempt; to be read and written in place."""
     found = flow.metadata.get(KEY)
     return found if isinstance(found, dict) else begin(flow)
+
+
+def bypasses(flow: mflow.Flow, what: str) -> bool:
+    """Return whether the present attempt goes round *what*: ``cache``, ``rewrite`` or ``block``.
+
+    No replay does, even if the outcome of an earlier attempt is left.
+    """
+    found = of(flow).get("bypass")
+    return found is not None and what in found["done"] and flow.is_replay != "request"
 
 
 def answered_by(flow: mflow.Flow) -> str | None:

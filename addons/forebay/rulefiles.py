@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from stat import S_ISDIR
+from typing import Any
 
 from forebay.errors import ForebayError, RuleError, RuleErrors
 from forebay.regularfile import open_regular
@@ -64,6 +66,11 @@ class RuleFiles[S]:
         load: reads files to a set of rules.
         put: puts a set in force.
         told: returns the size of a set in words.
+        clock: POSIX time in seconds.
+
+    Attributes:
+        sources: what is read.
+        refused: all that is wrong with an edit which is not in force for it.
     """
 
     def __init__(
@@ -72,10 +79,14 @@ class RuleFiles[S]:
         load: Callable[[Iterable[Source]], S],
         put: Callable[[S], None],
         told: Callable[[S], str],
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._name, self._load, self._put, self._told = name, load, put, told
+        self._clock = clock
         self.sources: tuple[Source, ...] = ()
+        self.refused: tuple[str, ...] = ()
         self._stamp: Stamp = ()
+        self._read_at_s: float | None = None
         self._watcher = Watcher(self._folders, self.renew)
 
     def read(self, sources: tuple[Source, ...], *, running: bool) -> None:
@@ -87,6 +98,7 @@ class RuleFiles[S]:
         before = stamp(sources)
         rules = self._load(sources)
         self.sources, self._stamp = sources, before
+        self._note_read()
         self._put(rules)
         if running:  # the folders may be others now
             self.stop()
@@ -111,18 +123,48 @@ class RuleFiles[S]:
         except ForebayError as error:
             if files is self.sources:
                 self._stamp = found  # say it once
-                for line in str(error).splitlines():
+                self.refused = tuple(str(error).splitlines())
+                for line in self.refused:
                     logger.warning("%s: rules not reloaded: %s", self._name, line)
             return
         if files is self.sources:  # else options were changed meanwhile
             self._stamp = found
+            self._note_read()
             self._put(rules)
             logger.info("%s: %s (reloaded)", self._name, self._told(rules))
+
+    def _note_read(self) -> None:
+        self.refused = ()
+        self._read_at_s = self._clock() if self.sources else None
+
+    def status(self) -> dict[str, Any]:
+        """Return in plain types which files were read, and when, and what is wrong with an edit."""
+        return {
+            "files": _modified([source.path for source in self.sources], self._stamp),
+            "read_at_s": self._read_at_s,
+            "problems": refusals(self.refused),
+        }
 
     def _folders(self) -> list[Path]:
         places = [source.path.absolute() for source in self.sources]
         folders = [place if place.is_dir() else place.parent for place in places]
         return list(dict.fromkeys(folders))
+
+
+def refusals(lines: Iterable[str]) -> list[str]:
+    """Return what is said of an edit that is not in force for the mistakes in *lines*."""
+    return [f"edit refused, rules before it in force: {line}" for line in lines]
+
+
+def _modified(paths: Iterable[object], stamps: Iterable[Any]) -> list[dict[str, Any]]:
+    """Return the files that were there when they were looked at, and when each was modified."""
+    found: list[dict[str, Any]] = []
+    for path, stamped in zip(paths, stamps, strict=True):
+        if stamped and isinstance(stamped[0], int):
+            found.append({"path": str(path), "modified_at_s": stamped[0] / 1e9})
+        elif stamped:  # a folder
+            found += _modified(*zip(*stamped, strict=True))
+    return found
 
 
 def files_of(path: Path) -> tuple[Path, ...]:

@@ -16,6 +16,7 @@ from mitmproxy.test import taddons, tflow
 
 from forebay import outcome
 from forebay.blocklist.addon import BlocklistAddon
+from forebay.proxycore import reserved
 
 RULES = "||ads.example^\n@@||ok.ads.example^\n0.0.0.0 192.0.2.7\n"
 
@@ -695,6 +696,164 @@ class TestTunnels:
         assert self.ask(proxy, b"PRI * HTTP/2.0\r\n\r\n") is None
 
 
+class TestBypass:
+    """Requests that a rule refuses and the user wants let through."""
+
+    @pytest.fixture(autouse=True)
+    def _reserves(self):
+        reserved.PATCH.install()
+        yield
+        reserved.PATCH.uninstall()
+
+    @staticmethod
+    def flow(done=("block",), connect=False, **given):
+        flow = request_flow(**{"target": "ads.example", **given})
+        if connect:
+            flow.request.data.method, flow.request.data.path = b"CONNECT", b""
+        outcome.begin(flow)["bypass"] = {"asked": ["block"], "done": list(done), "ignored": None}
+        return flow
+
+    def test_it_goes_on_and_the_rule_is_noted(self, proxy):
+        flow = self.flow()
+        proxy.addon.requestheaders(flow)
+
+        assert flow.response is None and outcome.answered_by(flow) is None
+        assert outcome.of(flow)["block"]["action"] == "bypass"
+        assert outcome.of(flow)["block"]["rule"] == "||ads.example^"
+
+    def test_its_server_may_be_dialled_while_it_is_under_way(self, proxy):
+        """For its client, by its names, and no longer."""
+        flow = self.flow()
+        proxy.addon.requestheaders(flow)
+
+        assert proxy.dial("ads.example", flow.client_conn) is None
+        assert proxy.dial("ads.example", flow.client_conn, sni="x.ads.example") is not None
+        assert proxy.dial("192.0.2.7", flow.client_conn) is not None
+        assert proxy.dial("ads.example") is not None
+        flow.response = http.Response.make(200)
+        assert proxy.dial("ads.example", flow.client_conn) is not None
+
+    def test_the_next_request_is_refused(self, proxy):
+        first = self.flow()
+        proxy.addon.requestheaders(first)
+
+        second = proxy.request(target="ads.example", client=first.client_conn)
+
+        assert second.response.status_code == 403
+
+    @pytest.mark.parametrize("done", [(), ("cache", "rewrite")])
+    def test_other_parts_are_not_this_one(self, proxy, done):
+        flow = self.flow(done)
+        proxy.addon.requestheaders(flow)
+
+        assert flow.response.status_code == 403
+
+    def test_in_a_tunnel_each_request_speaks_for_itself(self, proxy):
+        """The CONNECT was accepted for its page; nothing but what is let through is dialled."""
+        connect = proxy.connect(target="ads.example")
+        client = connect.client_conn
+        assert proxy.dial("ads.example", client) is not None
+
+        flow = self.flow(connect="ads.example", client=client)
+        proxy.addon.requestheaders(flow)
+
+        assert flow.response is None
+        assert proxy.dial("ads.example", client) is None
+        assert proxy.dial("other.example", client) is not None
+        assert proxy.request(target="ads.example", client=client).response.status_code == 403
+
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {"blocklist_connect": "refuse"},
+            {"connection_strategy": "eager"},
+            {"ignore_hosts": ["ads"]},
+        ],
+        ids=str,
+    )
+    def test_a_connect_is_accepted_where_it_would_be_refused(self, proxy, options):
+        """And its server dialled, until a request in the tunnel is judged."""
+        proxy.set(**options)
+        flow = self.flow(connect=True)
+        proxy.addon.http_connect(flow)
+
+        assert flow.response is None
+        assert outcome.of(flow)["block"]["action"] == "bypass"
+        flow.response = http.Response.make(200)
+        assert proxy.dial("ads.example", flow.client_conn) is None
+        assert proxy.dial("x.ads.example", flow.client_conn) is not None
+
+        inside = proxy.request(target="ads.example", client=flow.client_conn)
+        assert inside.response.status_code == 403
+        assert proxy.dial("ads.example", flow.client_conn) is not None
+
+    def test_a_tunnel_that_is_not_decrypted_may_name_only_its_target(self, proxy):
+        proxy.set(ignore_hosts=["ads"])
+        connect = self.flow(connect=True)
+        proxy.addon.http_connect(connect)
+
+        def asks(host):
+            context = Context(connect.client_conn, proxy.tctx.options)
+            context.server = tflow.tserver_conn()
+            context.server.address = ("ads.example", 443)
+            question = layer.NextLayer(context)
+            head = b"GET / HTTP/1.1\r\nHost: " + host + b"\r\n\r\n"
+            question.events.append(DataReceived(context.client, head))
+            proxy.addon.next_layer(question)
+            return question.layer
+
+        assert asks(b"ads.example") is None
+        assert asks(b"x.ads.example") is not None
+
+    def test_another_connect_of_the_client_ends_it(self, proxy):
+        proxy.set(blocklist_connect="refuse")
+        first = self.flow(connect=True)
+        proxy.addon.http_connect(first)
+
+        proxy.connect(target="ads.example", client=first.client_conn)
+
+        assert proxy.dial("ads.example", first.client_conn) is not None
+
+    def test_without_rules_it_stays_refused(self, proxy):
+        """Nothing was judged."""
+        proxy.addon._current.drop()
+        flow = self.flow()
+        proxy.addon.requestheaders(flow)
+
+        assert flow.response.status_code == 403
+        assert outcome.of(flow)["block"]["action"] == "block"
+        assert proxy.dial("ads.example", flow.client_conn) is not None
+
+    def test_where_connections_cannot_be_kept_apart_it_stays_refused(self, proxy):
+        reserved.PATCH.uninstall()
+        flow = self.flow()
+        proxy.addon.requestheaders(flow)
+
+        assert flow.response.status_code == 403
+
+    def test_policies_are_gone_round_as_well(self, proxy):
+        (proxy.list.parent.parent / "policies.yaml").write_text(
+            "policies:\n  - {id: few, mode: allow-only, allow: [good.example]}\n"
+        )
+        asyncio.run(proxy.addon._reload())
+        assert proxy.request(target="any.example").response.status_code == 403
+
+        flow = self.flow(target="any.example")
+        proxy.addon.requestheaders(flow)
+
+        assert flow.response is None
+        assert outcome.of(flow)["block"]["policy"] == "few (policies.yaml:2)"
+        assert proxy.dial("any.example", flow.client_conn) is None
+
+    def test_a_client_that_left_is_forgotten(self, proxy):
+        flow = self.flow()
+        proxy.addon.requestheaders(flow)
+
+        proxy.addon.client_disconnected(flow.client_conn)
+
+        assert proxy.dial("ads.example", flow.client_conn) is not None
+
+
 class TestReload:
     def test_an_edit_takes_effect_and_a_broken_one_does_not(self, proxy):
         proxy.list.write_text("||other.example^")
@@ -748,3 +907,30 @@ def test_it_may_be_done_before_it_ran():
     addon.done()
 
     assert addon.name == "forebay.blocklist"
+
+
+class TestStatus:
+    def test_what_was_judged_and_blocked(self, proxy):
+        for target in ("ads.example", "good.example", "ok.ads.example"):
+            proxy.request(target=target)
+        proxy.addon.pause(2)
+
+        found = proxy.addon.status()
+
+        assert (found["judged"], found["blocked"], found["rules"]) == (3, 1, 3)
+        assert found["paused_s"] == 120.0
+        assert found["problems"] == []
+
+    def test_off(self, proxy):
+        proxy.set(blocklist=False)
+
+        assert proxy.addon.status() == {"on": False}
+
+    def test_requests_that_it_failed_on_are_a_problem(self, proxy):
+        flow = request_flow()
+        flow.request.headers = None
+        proxy.addon.requestheaders(flow)
+
+        assert proxy.addon.status()["problems"] == [
+            "expected to judge every request, found 1 that it failed on, which are refused"
+        ]

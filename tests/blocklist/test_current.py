@@ -226,3 +226,56 @@ def test_policies_that_vanish_or_run_empty_stay(current, lists, caplog, damage):
 
     assert [policy.id for policy in current.rules.policies.policies] == ["kids"]
     assert f"kept the last good rules: expected entries in {path}, found none" in caplog.text
+
+
+class TestStatus:
+    def test_each_list_with_what_was_left_out(self, options, lists):
+        path = lists / "own.txt"
+        path.write_text("ads.example\n||^\n##.ad\n##.banner\n")
+        current = Current(clock=lambda: 1000.0)
+        current.put(*current.build())
+
+        assert current.status() == {
+            "rules": 1,
+            "read_at_s": 1000.0,
+            "lists": [
+                {
+                    "name": "own",
+                    "group": None,
+                    "enabled": True,
+                    "rules": 1,
+                    "mistakes": 1,
+                    "unsupported": 2,
+                    "modified_at_s": path.stat().st_mtime_ns / 1e9,
+                    "path": str(path),
+                }
+            ],
+            "unfiltered": [],
+            "policies": [],
+            "problems": [],
+        }
+
+    def test_without_rules_there_are_none(self):
+        assert Current().status() == {"rules": 0, "lists": []}
+
+    def test_a_refused_edit_until_it_is_mended(self, current, lists):
+        (lists / "own.txt").write_text("")
+        renew(current)
+        (problem,) = current.status()["problems"]
+        assert problem.startswith("edit refused, rules before it in force: expected rules in ")
+        assert current.status()["rules"] == 1
+
+        (lists / "own.txt").write_text("tracker.example")
+        renew(current)
+        assert current.status()["problems"] == []
+
+    def test_a_list_that_was_never_fetched(self, current, lists):
+        (lists.parent / "lists.yaml").write_text(
+            "lists:\n  - {name: far, url: 'https://lists.example/far.txt', enabled: true}\n"
+        )
+        renew(current)
+
+        assert current.status()["unfiltered"] == ["far"]
+        assert current.status()["problems"] == [
+            "unfiltered, as never fetched: far; get them by: forebay lists update"
+        ]

@@ -910,6 +910,99 @@ class TestNotStored:
         assert notes(asyncio.run(added()))["unstored"] == "authorization"
 
 
+class TestBypass:
+    """Requests that go round the cache, or round the rules that others are edited by."""
+
+    @staticmethod
+    def round(what, *given, **fields):
+        flow = get(*given, **fields)
+        outcome.of(flow)["bypass"] = {"asked": [what], "done": [what], "ignored": None}
+        return flow
+
+    def test_nothing_stored_answers_nor_is_anything_stored(self, cache):
+        """Nor validated, nor replaced: who asks next gets what was there."""
+        run(cache, (get(), Origin(cache_control="max-age=60", etag='"a"')))
+        origin = Origin(body=b"newer", cache_control="max-age=60", etag='"b"')
+
+        flow = run(cache, (self.round("cache"), origin))
+
+        assert flow.response.raw_content == b"newer"
+        assert "if-none-match" not in origin.seen[0]
+        assert status_field(flow) == "forebay; fwd=bypass; detail=X-Forebay-Bypass"
+        assert notes(flow)["result"] == "bypass" and notes(flow)["stored"] is False
+        assert run(cache, (get(), NEVER)).response.raw_content == b"hello"
+
+    def test_what_is_not_stored_stays_so(self, cache):
+        run(cache, (self.round("cache"), Origin(cache_control="max-age=60")))
+        origin = Origin()
+
+        run(cache, (get(), origin))
+
+        assert len(origin.seen) == 1
+
+    def test_the_clients_own_conditions_reach_the_origin(self, cache):
+        origin = Origin(status=304, etag='"a"')
+
+        flow = run(cache, (self.round("cache", if_none_match='"a"'), origin))
+
+        assert origin.seen[0]["If-None-Match"] == '"a"'
+        assert flow.response.status_code == 304
+
+    def test_an_unsafe_request_invalidates_all_the_same(self, cache):
+        """Whoever asks next must not get what was changed (§4.4)."""
+        run(cache, (get(), Origin(cache_control="max-age=60")))
+        flow = self.round("cache", method="POST")
+
+        run(cache, (flow, Origin(cache_control="max-age=60", content_location="/")))
+
+        origin = Origin()
+        run(cache, (get(), origin))
+        assert len(origin.seen) == 1
+        assert status_field(flow) == "forebay; fwd=bypass; detail=X-Forebay-Bypass"
+
+    def test_it_waits_for_nobody_and_nobody_for_it(self, cache):
+        async def both():
+            for first, second in ((get(), self.round("cache")), (self.round("cache"), get())):
+                async with asyncio.timeout(DEADLINE_S):
+                    await cache.request(first)
+                    await cache.request(second)
+                assert first.response is None and second.response is None
+                cache.error(first)
+                cache.error(second)
+
+        asyncio.run(both())
+
+    def test_without_rules_the_store_may_answer(self, cache):
+        run(cache, (get(), Origin(cache_control="max-age=60")))
+
+        flow = run(cache, (self.round("rewrite"), NEVER))
+
+        assert notes(flow)["result"] == "hit"
+
+    def test_but_what_the_origin_then_says_is_not_for_others(self, cache, clock):
+        """It was asked something else than it is for them."""
+        origin = Origin(cache_control="max-age=60", etag='"a"')
+        flow = run(cache, (self.round("rewrite"), origin))
+        assert status_field(flow) == 'forebay; fwd=bypass; detail="not rewritten"'
+        run(cache, (get(), origin))
+        clock.now_s += 61
+
+        run(cache, (self.round("rewrite"), origin))
+        run(cache, (get(), origin))
+
+        assert ["If-None-Match" in seen for seen in origin.seen] == [False, False, False, True]
+
+    def test_nor_is_its_answer_to_a_post(self, cache):
+        """Which would stand for GETs of the target (RFC 9110 §9.3.3)."""
+        answered = Origin(cache_control="max-age=60", content_location="/")
+        origin = Origin()
+        run(cache, (get(method="POST"), answered), (get(), NEVER))
+
+        run(cache, (self.round("rewrite", method="POST"), answered), (get(), origin))
+
+        assert len(origin.seen) == 1
+
+
 class TestTurn:
     @pytest.mark.parametrize("done", ["response", "error", "live", "off"])
     def test_a_flow_that_is_settled_is_left_alone(self, cache, context, done):
@@ -1098,3 +1191,37 @@ class TestPurge:
 
         with pytest.raises(exceptions.CommandError, match="found it off"):
             cache.purge_command("a.example")
+
+
+class TestStatus:
+    def test_what_became_of_requests_and_what_is_kept(self, cache, tmp_path):
+        run(cache, (get(), Origin(cache_control="max-age=60")), (get(), NEVER))
+        assert cache._store.disk.flush(DEADLINE_S)
+
+        found = cache.status()
+
+        assert (found["hit"], found["miss"], found["stored"]) == (1, 1, 1)
+        assert found["hit_ratio"] == 0.5
+        assert (found["entries"], found["ram_entries"]) == (1, 1)
+        assert found["folder"] == str(tmp_path / "cache")
+        assert 0 < found["disk_bytes"] < found["disk_limit_bytes"]
+        assert found["problems"] == []
+
+    def test_off(self, cache, context):
+        context.configure(cache, cache=False)
+
+        assert cache.status() == {"on": False}
+
+    def test_a_folder_that_cannot_be_used_is_a_problem(self, cache, context, tmp_path):
+        (tmp_path / "file").touch()
+        context.configure(cache, cache_dir=str(tmp_path / "file"))
+
+        assert cache.status()["problems"] == [
+            "expected a folder that can be written, found none: in memory only"
+        ]
+
+    def test_in_memory_by_option_is_no_problem(self, cache, context):
+        context.configure(cache, cache_size_bytes="0")
+
+        assert cache.status()["problems"] == []
+        assert "folder" not in cache.status()

@@ -10,8 +10,7 @@ import pytest
 from cache.builders import NOW, Clock, Origin, get
 from forebay.cache.collapse import REFUSED_S, Release
 from forebay.cache.crowd import Crowd
-from forebay.cache.lookup import begin
-from forebay.cache.plan import note
+from forebay.cache.plan import begin, note
 from forebay.cache.storable import SetCookie
 
 

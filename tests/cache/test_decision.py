@@ -12,8 +12,11 @@ from forebay.cache.decision import (
     Refuse,
     Revalidate,
     Serve,
+    can_be_completed,
     decide,
+    may_be_refreshed,
     stand_in,
+    told,
 )
 from forebay.cache.ranges import Part
 from forebay.cache.shape import NOT_MODIFIED, Shape
@@ -276,3 +279,34 @@ def test_what_stands_in_for_the_origin(stored, fields, failure, expected):
 
 def test_a_part_does_not_stand_in_for_the_whole():
     assert stand_in(head(), PART, NOW + 20, DOWN) is None
+
+
+@pytest.mark.parametrize(
+    ("decision", "words"),
+    [
+        (Serve(1, 2), ("hit", "fresh")),
+        (Revalidate(INM, Fwd.STALE, "no-cache"), ("stale", "no-cache")),
+        (Complete(()), ("miss", "part stored")),
+        (Forward(Fwd.VARY_MISS, "vary"), ("miss", "vary")),
+        (Refuse(Fwd.STALE, "stale"), ("miss", "only-if-cached, stale")),
+    ],
+)
+def test_the_log_is_told_result_and_reason(decision, words):
+    assert told(decision) == words
+
+
+def test_only_a_whole_that_says_so_may_be_refreshed_after_its_answer():
+    later = {"cache_control": "max-age=1, stale-while-revalidate=9"}
+
+    assert may_be_refreshed(entry(**later))
+    assert not may_be_refreshed(entry())
+    assert not may_be_refreshed(entry(status=206, content_range="bytes 0-4/9", **later))
+
+
+def test_only_a_part_of_what_fits_into_memory_can_be_completed():
+    part = entry(status=206, content_range="bytes 0-4/9")
+
+    assert can_be_completed(part, 9)
+    assert not can_be_completed(part, 8)
+    assert not can_be_completed(entry(), 9)
+    assert not can_be_completed(None, 9)

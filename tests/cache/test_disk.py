@@ -600,3 +600,30 @@ class TestOthers:
 
         with started(disk(tmp_path)) as store:
             assert len(store) == 0
+
+
+class TestStatus:
+    def test_what_is_stored_and_what_waits(self, tmp_path):
+        with started(disk(tmp_path)) as store:
+            store.put(key(1), entry())
+            assert store.flush(DEADLINE_S)
+
+            found = store.status()
+
+        assert (found["entries"], found["waiting_records"], found["dropped"]) == (1, 0, 0)
+        assert found["disk_bytes"] > 0
+        assert found["problems"] == []
+
+    def test_a_disk_that_has_failed(self, tmp_path):
+        with started(disk(tmp_path)) as store:
+            store._write_breaker = Breaker(limit=1, rest_s=3600)
+            store._write_breaker.failed(NOW)
+
+            assert store.status()["problems"] == [
+                f"{tmp_path} has failed: no writing for half a minute"
+            ]
+
+    def test_one_that_is_not_open(self, tmp_path):
+        assert disk(tmp_path).status()["problems"] == [
+            f"expected {tmp_path} to be open, found that it is not"
+        ]

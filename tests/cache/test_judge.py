@@ -8,7 +8,7 @@ from cache.builders import NOW, get, head
 from forebay.cache.cache_status import Fwd
 from forebay.cache.decision import Forward
 from forebay.cache.headers import Head
-from forebay.cache.judge import judged
+from forebay.cache.judge import answers_gets, judged
 from forebay.cache.plan import Plan, target_of
 from forebay.cache.rule import Rule, key_for
 from forebay.cache.storable import SetCookie
@@ -74,3 +74,22 @@ def test_a_request_that_says_too_much_in_the_fields_of_vary():
     found = judge(get(accept="x" * 20_000), cache_control="max-age=9", vary="Accept")
 
     assert found == "vary"
+
+
+@pytest.mark.parametrize(
+    ("method", "status", "fwd", "location", "expected"),
+    [
+        ("POST", 200, Fwd.METHOD, "/", True),
+        ("POST", 201, Fwd.METHOD, "/", False),
+        ("PUT", 200, Fwd.METHOD, "/", False),
+        ("POST", 200, Fwd.BYPASS, "/", False),
+        ("POST", 200, Fwd.METHOD, "/other", False),
+    ],
+)
+def test_the_answer_to_a_post_may_stand_for_gets(method, status, fwd, location, expected):
+    """Where it says that it represents the target itself (RFC 9110 §9.3.3)."""
+    flow = get(method=method)
+    target = target_of(flow.request)
+    plan = Plan(target, Forward(fwd, "x"), NOW, Head(flow.request.headers.fields), b"")
+
+    assert answers_gets(plan, status, head(content_location=location)) is expected

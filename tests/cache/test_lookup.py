@@ -15,8 +15,8 @@ from forebay.cache.collapse import Release
 from forebay.cache.crowd import Crowd
 from forebay.cache.decision import Forward
 from forebay.cache.key import primary_key
-from forebay.cache.lookup import begin, look_up, stand_in_for_origin
-from forebay.cache.plan import target_of
+from forebay.cache.lookup import look_up, stand_in_for_origin
+from forebay.cache.plan import begin, target_of
 from forebay.cache.ram import RamStore
 from forebay.cache.rule import Rule
 from forebay.cache.targeted import Targeted

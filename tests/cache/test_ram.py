@@ -111,3 +111,14 @@ def test_a_body_in_a_file_is_not_kept_here():
 
     assert store.peek(key()) is None and store.size_bytes == 0 and store.draft() is None
     assert cost_bytes(entry(body=large(2**30))) < 100_000
+
+
+def test_the_status_tells_what_is_kept():
+    store = RamStore(10_000)
+    store.put(key(1), entry())
+
+    assert store.status() == {
+        "ram_entries": 1,
+        "ram_bytes": store.size_bytes,
+        "ram_limit_bytes": 10_000,
+    }

@@ -241,3 +241,20 @@ def test_a_lifetime_of_the_users_own_frees_from_freshness_but_from_no_prohibitio
     assert outcome(decide({"cache_control": "no-store"}, forced_s=60)) == "no-store"
     assert outcome(decide({"cache_control": "private"}, forced_s=60)) == "private"
     assert outcome(decide({}, forced_s=60, status=503)) == ("status 503 without explicit freshness")
+
+
+@pytest.mark.parametrize(
+    ("status", "fields", "expected"),
+    [
+        (200, {"content_length": "9"}, None),
+        (200, {"content_length": "10"}, "too large"),
+        (200, {}, "end of body not proved"),
+        (206, {"content_length": "5", "content_range": "bytes 0-4/99"}, None),
+        (206, {"content_length": "6", "content_range": "bytes 0-4/99"}, "content-range"),
+        (206, {"transfer_encoding": "chunked", "content_range": "bytes 0-4/99"}, None),
+    ],
+)
+def test_a_body_is_announced_by_its_head(status, fields, expected):
+    found = storable.body_reason(b"HTTP/1.1", status, head(**fields), limit_bytes=9)
+
+    assert found == expected

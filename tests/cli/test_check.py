@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 
 import pytest
 
-from cache.builders import entry
+from cache.builders import entry, head
 from cache.folders import of
 from cache.folders import written as cached
 from forebay.cache.entry import VaryIndex
-from forebay.cache.selection import of_url
+from forebay.cache.load import load, sources
+from forebay.cache.rule import key_for
+from forebay.cache.selection import of_url, target_of
 from forebay.cli import check
+from origins import Origin, cacheable
 
 OWN = """\
 ! mine
@@ -32,6 +36,7 @@ def run(tmp_path, capsys):
 
     def call(*arguments: str) -> tuple[int, str, str]:
         places = ["--home", str(tmp_path / "home"), "--rules", str(tmp_path / "shipped")]
+        places += ["--confdir", str(tmp_path / "confdir")]
         status = check.run([*arguments, *places])
         return status, *capsys.readouterr()
 
@@ -123,9 +128,19 @@ def test_lists_never_fetched_are_said(run):
     ("arguments", "message"),
     [
         (["ads.example"], "expected an absolute URL, found 'ads.example'"),
+        (["ftp://ads.example/"], "expected an http, https, ws or wss URL, found 'ftp:"),
+        (["http:///x"], "expected an absolute URL, found"),
+        (["http://a b/"], "expected a URL with a host, found"),
+        (["http://a\x07b\n/"], "expected a URL with a host, found 'http://a\\x07b\\n/'"),
+        (["http://\ufffd.example/"], "expected a URL with a host, found"),
+        (["http://a..example/"], "expected a URL with a host, found"),
+        ([f"http://{'a' * 64}.example/"], "expected a URL with a host, found"),
+        (["http://a.example:0/"], "expected a port from 1 to 65535, found 0"),
+        (["http://a.example:65536/"], "expected a port from 1 to 65535, found 65536"),
+        (["http://a.example/\ud800"], "expected a URL of characters, found halves"),
+        (["https://a.example/", "--cache-ram-bytes", "much"], "cache_ram_bytes: expected a size"),
+        (["https://a.example/", "--fetch", "--status", "200"], "expected --fetch or a response"),
         (["https://a.example/", "--source", "b"], "--source: expected an absolute URL, found 'b'"),
-        (["https://a.example/", "--list", "~nobody-at-all/x"], "--list: expected a path, found"),
-        (["https://a.example/", "--list", "/no/such"], "blocklist_files: cannot read /no/such"),
     ],
 )
 def test_bad_input_is_one_line(run, arguments, message):
@@ -149,7 +164,7 @@ def test_a_wrong_group_is_said(run):
     status, out, err = run("https://a.example/", "--rewrite-group", "no-such")
 
     assert (status, out, err.count("\n")) == (2, "", 1)
-    assert err.startswith("forebay check: --rewrite-group: expected a group of rules (")
+    assert err.startswith("forebay check: rewrite_groups: expected a group of rules (")
 
 
 def test_a_wrong_type_lists_the_right_ones(run, capsys):
@@ -171,66 +186,87 @@ class TestCache:
     def last(out: str) -> str:
         return out.splitlines()[-1]
 
-    def test_without_a_cache_it_has_no_say(self, run, folder):
+    def test_without_a_folder_nothing_is_stored(self, run, folder):
         folder.mkdir()
         status, out, err = run(self.URL)
-        assert (status, err) == (0, "") and "cache:" not in out
-        assert json.loads(run(self.URL, "--json")[1])["cache"] is None
+        assert (status, err) == (0, "")
+        assert self.last(out) == "cache: miss (not stored)"
+
+    def test_without_a_cache_it_has_no_say(self, run):
+        assert "cache:" not in run(self.URL, "--cache", "false")[1]
+        assert json.loads(run(self.URL, "--cache", "false", "--json")[1])["cache"] is None
 
     def test_a_stored_response_is_told_beside_a_running_proxy(self, run, folder):
         fresh = of(self.URL, received_at_s=time.time(), cache_control="max-age=6000")
         with cached(folder, fresh):
             status, out, err = run(self.URL)
             assert (status, err) == (0, "")
-            assert self.last(out).startswith("cache: stored, fresh for 59")
-            assert self.last(out).endswith(", status 200, 5 bytes")
-            found = json.loads(run(self.URL, "--json")[1])["cache"]
-            assert (found["stored"], found["fresh"], found["status"]) == (True, True, 200)
-            assert 5900 < found["ttl_s"] <= 6000
+            *_, decision, stored, lifetime = out.splitlines()
+            assert decision == "cache: hit (fresh)"
+            assert stored.startswith("  stored    status 200, 5 bytes, fresh for 59")
+            assert lifetime.startswith("  lifetime  6000 s by max-age (§5.2.2.1), age ")
+            found = json.loads(run(self.URL, "--json")[1])
+            assert (found["answered_by"], found["cache"]["result"]) == ("cache", "hit")
+            assert found["cache"]["response"]["status"] == 200
+            assert 5900 < found["cache"]["ttl_s"] <= 6000
 
     def test_a_stale_one_is_told(self, run, folder):
         with cached(folder, of(self.URL)):
-            assert self.last(run(self.URL)[1]).startswith("cache: stored, stale for ")
+            lines = run(self.URL)[1].splitlines()
+        assert lines[-4] == "cache: stale (stale)"
+        assert ", stale for " in lines[-3]
+        assert lines[-1] == "  asks with If-None-Match"
 
     def test_one_that_is_not_stored_is_told(self, run, folder):
         with cached(folder, of(self.URL)):
-            assert self.last(run("https://good.example/y")[1]) == "cache: not stored"
-            assert json.loads(run("https://good.example/y", "--json")[1])["cache"] == {
-                "stored": False
-            }
+            assert self.last(run("https://good.example/y")[1]) == "cache: miss (not stored)"
 
     def test_variants_are_told(self, run, folder):
         index = VaryIndex(((b"accept", b"x-a"), (b"accept",)), 5.0)
         with cached(folder, {of_url(self.URL).key: index}):
-            line = self.last(run(self.URL)[1])
-        assert line == "cache: stored, in variants by accept, x-a"
+            *_, decision, varies = run(self.URL)[1].splitlines()
+        assert (decision, varies) == ("cache: miss (vary)", "  varies    by accept, x-a")
 
-    def test_rules_that_split_the_key_are_told(self, run, folder):
+    def test_rules_that_split_the_key_count(self, run, folder):
         (run.rules / "cache.yaml").write_text("rules: [{key: {fields: Accept}}]", encoding="utf-8")
-        with cached(folder, of(self.URL)):
-            line = self.last(run(self.URL)[1])
-        assert line == "cache: not known, as a rule keys it by fields of the request"
+        target = replace(target_of(self.URL), method=b"GET")
+        (rule,) = load(sources(run.rules, run.rules))
+        key = key_for(rule, target, head(accept="text/css"))
+        fresh = entry(received_at_s=time.time(), cache_control="max-age=600")
+        with cached(folder, {key: fresh}):
+            given = ["--request-header", "Accept: text/css"]
+            assert "cache: hit (fresh)" in run(self.URL, *given)[1]
+            assert "cache: miss (not stored)" in run(self.URL)[1]
 
     def test_another_folder_can_be_named(self, run, tmp_path):
         with cached(tmp_path / "other", of(self.URL)):
             out = run(self.URL, "--cache-dir", str(tmp_path / "other"))[1]
-        assert self.last(out).startswith("cache: stored")
+        assert "cache: stale (stale)" in out
 
     def test_other_methods_and_schemes_are_never_stored(self, run, folder):
         with cached(folder, of(self.URL)):
-            assert "cache:" not in run(self.URL, "--method", "POST")[1]
-            assert run("wss://good.example/x")[::2] == (0, "")
+            assert self.last(run(self.URL, "--method", "POST")[1]) == "cache: bypass (method)"
+            assert self.last(run("wss://good.example/x")[1]) == "cache: bypass (upgrade)"
 
     def test_a_damaged_cache_does_not_hide_the_verdict(self, run, folder):
         with cached(folder, {of_url(self.URL).key: entry()}):
             pass
         (folder / "objects" / "cache.db").write_bytes(b"x" * 9000)
 
-        status, out, err = run("https://ads.example/")
+        status, out, err = run(self.URL)
 
-        assert status == 1 and out.startswith("blocked:")
+        assert status == 0 and out.startswith("allowed:")
         assert err.startswith("forebay check: cache: expected a sound database in")
         assert err.count("\n") == 1
+
+    def test_nor_does_one_of_a_newer_format(self, run, folder):
+        folder.mkdir()
+        (folder / "format").write_text("99", encoding="ascii")
+
+        status, out, err = run(self.URL)
+
+        assert status == 0 and out.startswith("allowed:")
+        assert "expected a cache of format" in err and err.count("\n") == 1
 
 
 class TestRewrite:
@@ -257,6 +293,7 @@ rules:
             f"rewrite: one ({file}:2)",
             "  X-A: (absent) -> 1",
             f"rewrite: may edit the response: late ({file}:4)",
+            "cache: miss (not stored)",
         ]
 
     def test_of_what_is_blocked_there_is_nothing_to_tell(self, run, file):
@@ -273,28 +310,28 @@ rules:
         assert json.loads(run("https://other.example/", "--json")[1])["rewrite"] == {
             "request": [],
             "response": [],
+            "answers": None,
         }
 
     def test_json_has_it_in_plain_types(self, run, file):
         found = json.loads(run(self.URL, "--json", "--rewrite-group=-dev")[1])["rewrite"]
 
-        place = {"file": str(file), "mode": "act"}
         assert found == {
             "request": [
                 {
-                    **place,
+                    "file": str(file),
                     "id": "one",
                     "line": 2,
+                    "phase": "request",
                     "changes": [{"field": "X-A", "before": None, "after": "1"}],
-                    "answer": None,
-                    "failed": None,
                 }
             ],
-            "response": [{**place, "id": "late", "line": 4}],
+            "response": [{"file": str(file), "mode": "act", "id": "late", "line": 4}],
+            "answers": None,
         }
 
-    def test_what_is_no_http_request_has_none(self, run, file):
-        assert json.loads(run("wss://good.example/x", "--json")[1])["rewrite"] is None
+    def test_handshakes_of_websockets_are_edited_too(self, run, file):
+        assert f"rewrite: one ({file}:2)" in run("wss://good.example/x")[1]
 
     def test_mistakes_in_rules_do_not_hide_the_verdict(self, run, file):
         file.write_text("rules: [{sett: 1, stop: true}, {stop: maybe}]", encoding="utf-8")
@@ -333,3 +370,119 @@ def test_the_rule_of_the_cache_is_named(run):
     (run.rules / "cache.yaml").write_text("rules: [{bypass: true}]", encoding="utf-8")
 
     assert f"cache: rule {run.rules / 'cache.yaml'}:1, bypass" in run("https://good.example/")[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--list", "~nobody-at-all/x"], "blocklist_files: expected a path"),
+        (["--list", "/no/such"], "blocklist_files: cannot read /no/such"),
+    ],
+)
+def test_without_the_lists_the_rest_is_told(run, arguments, message):
+    """Whatever they say."""
+    status, out, err = run("https://a.example/", *arguments)
+
+    assert (status, err.count("\n")) == (2, 1)
+    assert err.startswith(f"forebay check: {message}")
+    assert out.splitlines()[:2] == [
+        "unknown: https://a.example/",
+        "  because   the blocklist cannot be read",
+    ]
+    assert out.splitlines()[-1] == "cache: miss (not stored)"
+    assert json.loads(run("https://a.example/", *arguments, "--json")[1])["action"] is None
+
+
+def test_mistakes_in_policies_are_each_a_line(run):
+    (run.rules / "policies.yaml").write_text("policies: [{idd: a}, {id: b, mode: x}]", "utf-8")
+
+    status, out, err = run("https://a.example/")
+
+    assert status == 2 and out.startswith("unknown: ")
+    assert all(line.startswith(f"forebay check: {run.rules}") for line in err.splitlines())
+    assert len(err.splitlines()) > 1
+
+
+class TestAfterRules:
+    @pytest.fixture(autouse=True)
+    def _shipped(self, run, tmp_path):
+        (tmp_path / "shipped" / "rewrite.yaml").write_text("", encoding="utf-8")
+
+    @staticmethod
+    def write(run, rule: str) -> None:
+        (run.rules / "rewrite.yaml").write_text(f"rules: [{rule}]", encoding="utf-8")
+
+    def test_what_a_rule_leads_to_is_judged_again(self, run):
+        self.write(run, "{id: m, match: {path: /m}, request: {url: 'http://ads.example/x'}}")
+
+        status, out, _ = run("http://good.example/m")
+
+        assert status == 1
+        assert out.splitlines()[:3] == [
+            "blocked: http://good.example/m",
+            "  sent to   http://ads.example/x",
+            "  because   ads.example is listed",
+        ]
+        found = json.loads(run("http://good.example/m", "--json")[1])
+        assert (found["moved"], found["sent"]) == (True, "GET http://ads.example/x")
+        assert (found["answered_by"], found["cache"]) == ("blocklist", None)
+
+    def test_what_a_rule_answers_is_asked_of_nobody(self, run):
+        """Not even with ``--fetch``: the port is nobody's."""
+        self.write(run, "{id: r, request: {answer: {status: 418}}}")
+
+        status, out, err = run("http://127.0.0.1:1/", "--fetch", "--json")
+        found = json.loads(out)
+
+        assert (status, err) == (0, "")
+        assert (found["answered_by"], found["rewrite"]["answers"]) == ("rewrite", 418)
+        assert found["cache"] is found["storing"] is found["sent"] is None
+
+    def test_fetch_asks_for_what_rules_have_made_of_the_request(self, run):
+        self.write(run, "{id: r, match: {path: /m}, request: {url: /x, set: {X-A: 1}}}")
+        with Origin(cacheable(60)) as origin:
+            status, out, _ = run(origin.url("/m"), "--fetch", "--request-header", "X-B: 2")
+
+        assert (status, origin.targets()) == (0, ["/x"])
+        assert (origin.seen[0].header("x-a"), origin.seen[0].header("x-b")) == ("1", "2")
+        told = "cache: would store the fetched response (status 200), fresh for "
+        assert out.splitlines()[-1].startswith(told)
+
+
+def test_an_origin_that_is_not_there_is_one_line(run):
+    status, out, err = run("http://127.0.0.1:1/", "--fetch")
+
+    assert (status, out) == (2, "")
+    assert err.startswith("forebay check: --fetch: expected an answer of 127.0.0.1:1, found")
+    assert err.count("\n") == 1
+
+
+class TestBypass:
+    """What the field X-Forebay-Bypass says; by default of a client on this machine."""
+
+    FIELD = ("--request-header", "X-Forebay-Bypass: block, cache")
+
+    def test_what_may_be_bypassed_is(self, run):
+        status, out, _ = run("http://ads.example/", *self.FIELD, "--forebay-bypass", "block,cache")
+
+        assert status == 0
+        assert out.splitlines()[0] == "bypassed: http://ads.example/"
+        assert out.splitlines()[-1] == "cache: bypass (X-Forebay-Bypass)"
+
+    def test_what_may_not_be_is_not(self, run):
+        status, out, _ = run("http://ads.example/", *self.FIELD, "--json")
+        found = json.loads(out)
+
+        assert (status, found["action"]) == (1, "block")
+        assert found["bypass"]["ignored"] == "not in forebay_bypass: block"
+
+    def test_no_other_client_bypasses_anything(self, run):
+        status, out, _ = run("http://good.example/", *self.FIELD, "--client", "192.0.2.1")
+
+        assert (status, out.splitlines()[-1]) == (0, "cache: miss (not stored)")
+
+    def test_a_wrong_option_is_one_line(self, run):
+        status, out, err = run("http://good.example/", "--forebay-bypass", "all")
+
+        assert (status, out, err.count("\n")) == (2, "", 1)
+        assert "forebay_bypass: expected cache, rewrite or block" in err

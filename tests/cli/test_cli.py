@@ -21,7 +21,7 @@ def test_version_and_help_are_printed(capsys):
         ([], "usage: forebay proxy"),
         (
             ["frobnicate"],
-            "forebay: expected proxy, init, check, lists, cache, lint, rules, report, tail, log,",
+            "forebay: expected proxy, init, status, ",
         ),
     ],
 )

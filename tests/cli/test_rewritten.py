@@ -6,8 +6,8 @@ import argparse
 
 import pytest
 
-from forebay.cli.places import add_places
-from forebay.cli.rewritten import add_arguments, in_words, of_request
+from forebay.cli import asking, proxyoptions
+from forebay.cli.rewritten import Rewritten, in_words, of_flow, rules_for
 
 
 @pytest.fixture(name="words")
@@ -15,19 +15,21 @@ def _words(tmp_path):
     (tmp_path / "home" / "rules").mkdir(parents=True)
     (tmp_path / "rewrite.yaml").write_text("", encoding="utf-8")
 
+    def rewritten(url: str, *arguments: str) -> Rewritten:
+        parser = argparse.ArgumentParser()
+        asking.add_arguments(parser)
+        proxyoptions.add_arguments(parser)
+        places = ["--home", str(tmp_path / "home"), "--rules", str(tmp_path)]
+        given = parser.parse_args([url, *arguments, *places, "--confdir", str(tmp_path)])
+        flow = asking.flow_for(given)
+        proxyoptions.fill(given)
+        rules = rules_for(given).switched(given.rewrite_groups)
+        return of_flow(flow, rules, client=given.client, now_s=1_700_000_000.0)
+
     def words(rules: str, *arguments: str, url: str = "https://a.example/x?q=%0A") -> list[str]:
         file = tmp_path / "home" / "rules" / "rewrite.yaml"
         file.write_text(f"rules: [{rules}]", encoding="utf-8")
-        parser = argparse.ArgumentParser()
-        for name in ("--method", "--client", "--user"):
-            parser.add_argument(name, default="GET" if name == "--method" else None)
-        add_places(parser)
-        add_arguments(parser)
-        places = ["--home", str(tmp_path / "home"), "--rules", str(tmp_path)]
-        given = parser.parse_args([*arguments, *places])
-        given.url = url
-        found = of_request(given)
-        assert found is not None
+        found = rewritten(url, *arguments)
         return [line.replace(str(file), "F") for line in in_words(found)]
 
     return words
@@ -134,3 +136,52 @@ def test_groups_and_variables_are_as_in_the_proxy(words, monkeypatch):
     assert words(rule, *given) == ["rewrite: r (F:1)", "  A: (absent) -> REDACTED"]
     assert words(rule, *given, "--rewrite-group", "dev")[0] == "rewrite: r (F:1)"
     assert words(rule, *given, "--rewrite-group=-dev") == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "path", "lines"),
+    [
+        ("{folder: '.', below: /f/}", "/f/rewrite.yaml", ["  answers 200"]),
+        ("{folder: '.', below: /f/}", "/f/none", ["  answers 404"]),
+        ("{folder: '.', below: /f/, missing: pass}", "/f/none", ["  passed over: no such file"]),
+    ],
+)
+def test_files_answer_if_they_are_there(words, answer, path, lines):
+    told = words(f"{{id: r, request: {{answer: {answer}}}}}", url=f"https://a.example{path}")
+
+    assert told == ["rewrite: r (F:1)", *lines]
+
+
+def test_what_secrets_make_is_not_said(words, monkeypatch):
+    monkeypatch.setenv("FOREBAY_X", "a b\x07")
+    rule = "{id: r, request: {answer: {status: 200, headers: {A: '{env.FOREBAY_X}'}}}}"
+
+    *_, told = words(rule, "--rewrite-env", "FOREBAY_X")
+
+    assert told == "  cannot be made: a value made of secrets, which cannot be said"
+
+
+def test_without_rewriting_no_rule_applies(words):
+    assert words("{id: r, request: {set: {A: 1}}}", "--rewrite", "false") == []
+
+
+@pytest.mark.parametrize("field", ["X-Kind: a", "X-Kind: b"])
+def test_fields_of_the_request_count(words, field):
+    rule = "{id: r, match: {request_header: {X-Kind: a}}, request: {remove: [X-Kind]}}"
+
+    told = words(rule, "--request-header", field)
+
+    assert told == ["rewrite: r (F:1)", "  X-Kind: a -> (absent)"] * (field == "X-Kind: a")
+
+
+def test_what_hinders_the_edit_of_a_body_is_no_longer_asked_for(words):
+    told = words(
+        "{id: r, response: {body: {text: x}}}",
+        *("--request-header", "Accept-Encoding: x-odd, gzip"),
+    )
+
+    assert told == [
+        "rewrite: r (F:1)",
+        "  Accept-Encoding: x-odd, gzip -> gzip",
+        "rewrite: may edit the response: r (F:1)",
+    ]

@@ -8,15 +8,12 @@ from pathlib import Path
 import pytest
 
 from cache.builders import NOW, entry, key
-from cache.folders import of, written
 from forebay.cli.places import add_places
 from forebay.cli.stored import (
     add_cache_folder,
     cache_folder,
     cache_rules,
     facts,
-    in_words,
-    of_request,
     state,
 )
 from forebay.errors import ForebayError
@@ -76,12 +73,3 @@ def test_facts_are_plain():
         "no_cache": False,
         "varies": ["accept"],
     }
-
-
-def test_a_request_finds_its_response(tmp_path):
-    with written(tmp_path, of("http://a.example/x")):
-        found = of_request(tmp_path, "http://A.example:80/x#y", (), NOW)
-        missed = of_request(tmp_path, "http://a.example/y", (), NOW)
-
-    assert in_words(found) == "cache: stored, fresh for 60 s, age 0 s, status 200, 5 bytes"
-    assert in_words(missed) == "cache: not stored"

@@ -59,6 +59,24 @@ def cache(result, reason="", **more):
         ),
         ({"block": BLOCK, "answer": "blocklist"}, "easylist:1234 blocked"),
         ({"block": SAVED}, "own:3 allowed"),
+        ({"block": BLOCK | {"action": "bypass"}}, "easylist:1234 bypassed"),
+        (
+            {"block": BLOCK | {"action": "bypass", "rule": None, "policy": "kids (p.yaml:2)"}},
+            "kids (p.yaml:2) bypassed",
+        ),
+        (
+            {"bypass": {"asked": ["cache", "rewrite"], "done": ["cache", "rewrite"]}}
+            | cache("bypass", "X-Forebay-Bypass"),
+            "bypassed cache, rewrite",
+        ),
+        (
+            {
+                "bypass": {"asked": ["block"], "done": ["block"]},
+                "block": BLOCK | {"action": "bypass"},
+            },
+            "easylist:1234 bypassed",
+        ),
+        ({"bypass": {"asked": ["x"], "done": [], "ignored": "unknown: x"}}, "bypass ignored"),
         (
             {"block": BLOCK | {"rule": None, "list": None}, "answer": "blocklist"},
             "blocked: ads.example is listed",

@@ -260,6 +260,59 @@ def test_the_end_of_bodies_is_told(core):
     assert bodies.request_size(flow) == len(b"content")
 
 
+class TestBypass:
+    """See ``bypassing``; here only that it comes first."""
+
+    FIELD = "X-Forebay-Bypass"
+
+    @pytest.fixture(autouse=True)
+    def _allowed(self, tctx, core):
+        tctx.configure(core, forebay_bypass="cache")
+
+    def test_it_is_noted_and_taken_out(self, core):
+        flow = tflow.tflow()
+        flow.request.headers[self.FIELD] = "cache"
+
+        core.requestheaders(flow)
+
+        assert self.FIELD not in flow.request.headers
+        assert outcome.of(flow)["bypass"]["done"] == ["cache"]
+
+    def test_a_connect_that_is_accepted_speaks_for_a_request(self, core):
+        connect, flow = tflow.tflow(), tflow.tflow()
+        connect.request.data.method = b"CONNECT"
+        connect.request.headers[self.FIELD] = "cache"
+        flow.client_conn = connect.client_conn
+
+        core.http_connect(connect)
+        core.http_connected(connect)
+        core.requestheaders(flow)
+
+        assert self.FIELD not in connect.request.headers
+        assert outcome.bypasses(flow, "cache")
+
+    def test_no_origin_sees_it_even_if_the_outcome_cannot_begin(self, core, caplog):
+        """As with that of a flow which somebody else has saved; nothing is honoured then."""
+        flow = tflow.tflow()
+        flow.is_replay = "request"
+        flow.metadata["forebay"] = {"rewrite": [{}], "bypass": {"asked": [], "done": ["block"]}}
+        flow.request.headers[self.FIELD] = "block"
+
+        core.requestheaders(flow)
+
+        assert "requestheaders: KeyError" in caplog.text
+        assert self.FIELD not in flow.request.headers
+        assert not outcome.bypasses(flow, "block")
+
+    def test_trailers_have_it_no_more(self, core):
+        flow = tflow.tflow()
+        flow.request.trailers = http.Headers([(b"x-forebay-bypass", b"block"), (b"a", b"1")])
+
+        core.request(flow)
+
+        assert flow.request.trailers.fields == ((b"a", b"1"),)
+
+
 def test_a_connection_to_elsewhere_is_let_pass(core):
     data = server_hooks.ServerConnectionHookData(tflow.tserver_conn(), tflow.tclient_conn())
     data.server.error = None

@@ -79,6 +79,7 @@ def test_while_nothing_is_recorded_nothing_is_done(player):
 
     assert flow.response is None
     assert player.addon.summary() == ""
+    assert player.addon.status() == {"on": False}
 
 
 def test_what_a_server_sent_is_kept_whatever_rules_make_of_it(player):

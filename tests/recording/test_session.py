@@ -91,3 +91,17 @@ def test_at_the_end_of_the_process_all_is_said(path, caplog):
 
     assert f"recording: 1 interactions in {path}" in caplog.text
     assert "recording: GET http://h/b is not in the recording" in caplog.text
+
+
+def test_the_status_counts_what_became_of_requests(path):
+    store.save(path, [Interaction(A, Response(200))])
+    played = session(path, Mode.NEW_EPISODES)
+    played.tape.ask(A)
+    slot = played.tape.ask(Request("GET", "http://h/b")).slot
+    played.tape.ask(Request("GET", "http://h/c"))
+    played.tape.finish(slot, Response(200))
+
+    found = played.status()
+
+    assert (found["mode"], found["file"], found["interactions"]) == ("new_episodes", str(path), 2)
+    assert (found["played"], found["recorded"], found["open"], found["refused"]) == (1, 1, 1, 0)

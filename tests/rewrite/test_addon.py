@@ -123,6 +123,20 @@ class TestRequests:
         assert flow.request.headers.fields == before
         assert applied(flow) == []
 
+    def test_one_that_goes_round_rules_is_edited_by_none(self, tmp_path):
+        """Neither it nor its response."""
+        flow = get()
+        outcome.of(flow)["bypass"] = {"asked": ["rewrite"], "done": ["rewrite"], "ignored": None}
+        before = flow.request.headers.fields
+        with addon(tmp_path) as rewrite:
+            rewrite.requestheaders(flow)
+            answer(flow)
+            rewrite.responses.responseheaders(flow)
+
+        assert flow.request.headers.fields == before
+        assert flow.response.headers.fields == ((b"Server", b"s"),)
+        assert applied(flow) == []
+
     def test_a_head_that_comes_twice_is_edited_once_in_each_attempt(self, tmp_path):
         flow = get()
         with addon(tmp_path) as rewrite:
@@ -424,3 +438,24 @@ def test_other_environment_variables_are_a_mistake(tmp_path, monkeypatch, caplog
     with addon(tmp_path, "rules: [{request: {set: {X: '{env.FOREBAY_TEST_TOKEN}'}}}]"):
         pass
     assert "option rewrite_env, found {env.FOREBAY_TEST_TOKEN}" in caplog.text
+
+
+def test_the_status_counts_rules_and_uses(tmp_path):
+    with addon(tmp_path) as rewrite:
+        flow = get()
+        rewrite.requestheaders(flow)
+        rewrite.toggle("errors")
+
+        found = rewrite.status()
+
+        assert (found["rules"], found["rules_off"], found["applied"]) == (1, 1, 1)
+        assert found["toggled"] == 1
+        assert [each["path"] for each in found["files"]] == [
+            str(tmp_path / "shipped" / "rewrite.yaml")
+        ]
+        assert found["problems"] == []
+
+
+def test_the_status_of_rewriting_that_is_off(tmp_path):
+    with addon(tmp_path, rewrite=False) as rewrite:
+        assert rewrite.status() == {"on": False}

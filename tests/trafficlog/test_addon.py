@@ -676,3 +676,20 @@ def test_options_are_none_of_mitmproxys_own():
         names = tctx.options.keys()
 
     assert not [name for name in names if name.startswith("trafficlog")]
+
+
+class TestStatus:
+    def test_what_was_recorded(self, log):
+        flow = log.begin(tflow.tflow(resp=True))
+        log.addon.requestheaders(flow)
+        log.addon.response(flow)
+
+        found = log.addon.status()
+
+        assert found["on"] is True
+        assert (found["file"], found["last_seq"], found["problems"]) == (str(log.path), 1, [])
+
+    def test_off(self, log):
+        log.tctx.configure(log.addon, trafficlog=False)
+
+        assert log.addon.status() == {"on": False, "problems": []}

@@ -52,6 +52,7 @@ def test_raw_bytes_through_a_connect():
     """From when that was asked for; its host counts, not the address it led to."""
     through = connect()
     outcome.of(through)["block"] = {"action": "allow"}
+    outcome.of(through)["bypass"] = {"asked": ["block"], "done": [], "ignored": "a replay"}
     flow = tflow.ttcpflow(err=True)
     found = written(
         connection.of_raw(
@@ -69,6 +70,7 @@ def test_raw_bytes_through_a_connect():
     assert found["http.request.method"] == "CONNECT"
     assert (found["server.address"], found["server.port"]) == ("h.example", 443)
     assert found["forebay.block"] == {"action": "allow"}
+    assert found["forebay.bypass"]["ignored"] == "a replay"
     assert found["forebay.client.bytes"] is None
     assert (found["error.type"], found["error.message"]) == ("x", "error")
 

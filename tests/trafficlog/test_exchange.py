@@ -110,6 +110,16 @@ def test_who_of_us_answered(who):
     assert found["forebay.server.connection.id"] is None
 
 
+def test_what_was_gone_round():
+    """As it was noted."""
+    flow = exchange()
+    assert written(flow)["forebay.bypass"] is None
+    noted = {"asked": ["cache", "x"], "done": ["cache"], "ignored": "unknown: x"}
+    outcome.of(flow)["bypass"] = noted
+
+    assert written(flow)["forebay.bypass"] == noted
+
+
 def test_a_request_on_our_own_account_says_so():
     """Others leave it out."""
     flow = exchange()

@@ -515,3 +515,34 @@ def test_a_crash_while_files_are_rotated_and_compressed_costs_no_record_that_was
     holes = [after - before for before, after in pairwise(found) if after > before + 1]
     assert len(holes) == KILLS - 1
     assert all(1001 - 50 <= hole <= 1001 + 2 * 51 for hole in holes), holes
+
+
+class TestStatus:
+    def test_what_waits_and_what_was_written(self, tmp_path):
+        writer = Writer(tmp_path / "t.jsonl", max_records=5, linger_s=FOR_EVER_S)
+        writer.open()
+        writer.put(record(1))
+        waiting = writer.status()
+        writer.close(PATIENCE_S)
+
+        assert (waiting["waiting_records"], waiting["waiting_limit_records"]) == (1, 5)
+        assert 0 < waiting["waiting_bytes"] < waiting["waiting_limit_bytes"]
+        assert (waiting["written"], waiting["lost"], waiting["problems"]) == (0, 0, [])
+        assert (writer.status()["written"], writer.status()["waiting_records"]) == (1, 0)
+
+    def test_what_is_lost_is_a_problem(self, tmp_path, warned):
+        writer = Writer(tmp_path / "t.jsonl", max_records=1, linger_s=FOR_EVER_S)
+        writer.open()
+        writer.put(record(1))
+        writer.put(record(2))
+        writer.lose(3)
+        found = writer.status()
+        writer.close(PATIENCE_S)
+
+        assert found["lost"] == 2
+        assert found["problems"] == [
+            "the disk cannot keep up, and a record is lost",
+            "expected every record in the log, found 2 lost",
+        ]
+        # The trouble has passed, and what is lost stays so.
+        assert writer.status()["problems"] == ["expected every record in the log, found 2 lost"]

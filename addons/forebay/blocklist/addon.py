@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from mitmproxy import command, connection, ctx, dns, exceptions, http
@@ -16,17 +17,18 @@ from mitmproxy.net.dns import response_codes
 from mitmproxy.proxy import layer
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 
-from forebay import names, outcome, settings
+from forebay import bypass, names, outcome, settings
 from forebay.blocklist import altsvc, answer, asked
 from forebay.blocklist.current import Current
 from forebay.blocklist.facts import Facts, facts
-from forebay.blocklist.judge import judge
+from forebay.blocklist.judge import TOO_MANY_NAMES, judge
+from forebay.blocklist.permits import Permits
 from forebay.blocklist.policies import Policy
 from forebay.blocklist.request import Request
 from forebay.blocklist.updates import Updates
 from forebay.blocklist.verdict import NOT_LISTED, Action, Verdict
 from forebay.errors import ForebayError
-from forebay.proxycore import tunnels
+from forebay.proxycore import reserved, tunnels
 from forebay.proxycore.firstbytes import Names
 from forebay.watch import Watcher
 
@@ -42,7 +44,6 @@ _OPTIONS = {
 }
 _UNUSABLE = Verdict(Action.BLOCK, "Forebay has no usable blocklist")
 _FAILED = Verdict(Action.BLOCK, "the blocklist failed on this request")
-_TOO_MANY_NAMES = Verdict(Action.BLOCK, "more names than a request can have")
 _ESCAPED = Verdict(Action.BLOCK, "a name with a backslash, which resolvers undo")
 _MOST_ALLOWED = 256
 # Browsers show no answer to a CONNECT; other clients may.
@@ -63,12 +64,15 @@ class BlocklistAddon:
         self._enabled = True
         self._page_in_tunnel = True
         self._paused_until_s = 0.0
-        self._current = Current()
+        self._judged = self._blocked = self._failures = 0
+        self._current = Current(clock)
         self._updates = Updates(clock)
         # Refused targets whose CONNECT was accepted so that the page can be shown.
         self._tunnels: WeakKeyDictionary[connection.Client, Verdict] = WeakKeyDictionary()
         # What requests of a client were let through, which by name alone might be refused.
         self._allowed: WeakKeyDictionary[connection.Client, set[str]] = WeakKeyDictionary()
+        # What requests of a client may connect to that go round the lists.
+        self._permits = Permits()
         self._users: WeakKeyDictionary[connection.Client, str] = WeakKeyDictionary()
         self._warned: set[tuple[str, int]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -174,6 +178,7 @@ class BlocklistAddon:
         self._updates.stop()
         self._tunnels.clear()
         self._allowed.clear()
+        self._permits.clear()
 
     def summary(self) -> str:
         """Return this addon's part of the start line."""
@@ -182,6 +187,29 @@ class BlocklistAddon:
         if self._current.rules is None:
             return "blocklist unusable, all requests are refused"
         return f"blocklist {self._current.rules.lists.summary()}"
+
+    def status(self) -> dict[str, Any]:
+        """Return in plain types what is in force, and what was blocked."""
+        if not self._enabled:
+            return {"on": False}
+        found = self._current.status()
+        problems = found.pop("problems", [])
+        if self._current.rules is None:
+            problems.append("expected usable rules, found none: all requests are refused")
+        if self._failures:
+            problems.append(
+                f"expected to judge every request, found {self._failures} that it failed on, "
+                "which are refused"
+            )
+        paused_s = max(0.0, self._paused_until_s - self._clock())
+        return {
+            "on": True,
+            "paused_s": round(paused_s, 1) or None,
+            "judged": self._judged,
+            "blocked": self._blocked,
+            **found,
+            "problems": problems,
+        }
 
     @command.command("forebay.pause")  # type: ignore[untyped-decorator]
     def pause(self, minutes: int = 5) -> None:
@@ -216,71 +244,96 @@ class BlocklistAddon:
         """Deny that a listed name exists (RFC 1035 §4.1.1), in DNS mode."""
         self._closed(lambda: self._judge_dns(flow), lambda: _deny(flow))
 
+    def refuses_tunnel(self, client: connection.Client, found: Names, port: int) -> bool:
+        """Return whether nothing may pass undecrypted that asks for these names."""
+        refused = True
+
+        def judge_names() -> None:
+            nonlocal refused
+            refused = self._enabled and (
+                client in self._tunnels or self._verdict_unseen(client, found, port).blocked
+            )
+
+        self._closed(judge_names, lambda: None)
+        return refused
+
     def client_disconnected(self, client: connection.Client) -> None:
         """Forget the client."""
         self._tunnels.pop(client, None)
         self._allowed.pop(client, None)
+        self._permits.forget(client)
         self._users.pop(client, None)
 
     def _judge_connect(self, flow: http.HTTPFlow) -> None:
         # The client's server name, if there is one yet, is that of TLS to this proxy.
         found = asked.names_of(flow, sni=None)
         outcome.of(flow)["names"] = list(found)
+        self._permits.end_tunnel(flow.client_conn)
         if not self._is_its_turn(flow):
             return
         # What was allowed before was another request, and this may become a raw tunnel.
         self._allowed.pop(flow.client_conn, None)
         policy = self._policy(flow.client_conn, asked.user_of(flow))
         if asked.too_many(found):
-            _note(flow, _TOO_MANY_NAMES)
-            self._answer(flow, _TOO_MANY_NAMES, policy, _CONNECT)
+            _note(flow, TOO_MANY_NAMES)
+            self._answer(flow, TOO_MANY_NAMES, policy, _CONNECT)
             return
         requests = asked.requests_unseen(found, flow.request.port)
         verdict = self._decide(requests, policy)
         _note(flow, verdict)
         if not verdict.blocked:
             return
+        passes = self._goes_round(flow, verdict)
+        if passes:
+            self._let_through(flow, found)
         if asked.is_decrypted(flow.request):
-            if self._page_in_tunnel and asked.is_lazy():
+            if passes or (self._page_in_tunnel and asked.is_lazy()):
                 if self._is_certain(requests, verdict, strictly=True):
                     self._tunnels[flow.client_conn] = verdict
                 return  # the requests inside are judged
             if not self._is_certain(requests, verdict):
                 return
-        self._answer(flow, verdict, policy, _CONNECT)
+        if not passes:
+            self._answer(flow, verdict, policy, _CONNECT)
 
     def _judge_request(self, flow: http.HTTPFlow) -> None:
         client = flow.client_conn
         found = asked.names_of(flow, sni=client.sni)
         outcome.of(flow)["names"] = list(found)
+        self._permits.end_tunnel(client)
         if not self._is_its_turn(flow):
             return
+        self._judged += 1
         request = flow.request
         given = facts(request.headers.fields, method=request.data.method, path=request.data.path)
         policy = self._policy(client, asked.user_of(flow))
         verdict = self._tunnels.get(client)
         if verdict is None and asked.too_many(found):
-            verdict = _TOO_MANY_NAMES
+            verdict = TOO_MANY_NAMES
         if verdict is None:
             verdict = self._decide(asked.requests_of(flow, found, given), policy)
         _note(flow, verdict)
-        if verdict.blocked:
-            self._answer(flow, verdict, policy, given)
-        else:
+        if not verdict.blocked:
             self._allow(client, found)
+        elif self._goes_round(flow, verdict):
+            self._let_through(flow, found)
+        else:
+            self._answer(flow, verdict, policy, given)
 
     def _judge_server(self, data: ServerConnectionHookData) -> None:
         if not self._enabled or data.server.error:
             return
+        permitted = self._permits.names(data.client)
+        dialled = [name for name in asked.names_dialled(data) if name not in permitted]
         refused = self._tunnels.get(data.client)
-        if refused is not None:
+        if refused is not None and (dialled or not permitted):
             data.server.error = refused.summary()
             return
         if data.server.address and "\\" in data.server.address[0]:
             data.server.error = _ESCAPED.summary()
             return
         allowed = self._allowed.get(data.client, ())
-        dialled = [name for name in asked.names_dialled(data) if name not in allowed]
+        dialled = [name for name in dialled if name not in allowed]
         port = data.server.address[1] if data.server.address else 0
         requests = asked.requests_unseen(dialled, port)
         verdict = self._decide(requests, self._policy(data.client, None))
@@ -295,17 +348,21 @@ class BlocklistAddon:
 
         def refuses(found: Names) -> str | None:
             nonlocal verdict
-            if found.unreadable:
-                verdict = Verdict(Action.BLOCK, f"names cannot be read: {found.unreadable}")
-            else:
-                port = server.address[1] if server.address else 443
-                requests = asked.requests_unseen(map(names.canonical, found.names), port)
-                verdict = self._decide(requests, self._policy(client, None))
+            port = server.address[1] if server.address else 443
+            verdict = self._verdict_unseen(client, found, port)
             return verdict.summary() if verdict.blocked else None
 
         flow = tunnels.judge(nextlayer, refuses)
         if flow is not None:
             _note(flow, verdict)
+
+    def _verdict_unseen(self, client: connection.Client, found: Names, port: int) -> Verdict:
+        if found.unreadable:
+            return Verdict(Action.BLOCK, f"names cannot be read: {found.unreadable}")
+        permitted = self._permits.names(client)
+        asked_for = [each for each in map(names.canonical, found.names) if each not in permitted]
+        requests = asked.requests_unseen(asked_for, port)
+        return self._decide(requests, self._policy(client, None))
 
     def _judge_dns(self, flow: dns.DNSFlow) -> None:
         if not self._enabled or flow.response or flow.error or not flow.live:
@@ -360,10 +417,27 @@ class BlocklistAddon:
             allowed.clear()
         allowed.update(found)
 
+    def _goes_round(self, flow: http.HTTPFlow, verdict: Verdict) -> bool:
+        """Return whether the user wants *flow* let through although *verdict* refuses it.
+
+        What neither a rule nor a policy has refused could not be judged, and stays refused.
+        """
+        return (
+            outcome.bypasses(flow, bypass.BLOCK)
+            and (verdict.matched is not None or verdict.policy is not None)
+            and reserved.available()
+        )
+
+    def _let_through(self, flow: http.HTTPFlow, found: tuple[str, ...]) -> None:
+        outcome.of(flow)["block"]["action"] = "bypass"
+        reserved.admit(flow)
+        self._permits.grant(flow, found)
+
     def _answer(
         self, flow: http.HTTPFlow, verdict: Verdict, policy: Policy | None, given: Facts
     ) -> None:
         outcome.of(flow)["answer"] = "blocklist"
+        self._blocked += 1
         drop = ctx.options.blocklist_answer == "drop" or (policy and policy.answer == "drop")
         if drop and given is not _CONNECT:
             flow.kill()
@@ -395,6 +469,7 @@ class BlocklistAddon:
             raise  # next_layer waits
         except Exception as error:
             if self._enabled:
+                self._failures += 1
                 refuse()
             self._warn_once(error)
 

@@ -10,10 +10,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from mitmproxy import ctx
 
-from forebay import settings
+from forebay import rulefiles, settings
 from forebay.blocklist import load
 from forebay.blocklist.judge import active_lists
 from forebay.blocklist.policies import Policies, Policy
@@ -43,11 +44,19 @@ class Rules:
 
 
 class Current:
-    """Holds the one set of rules that all decisions look at; None while there is none."""
+    """Holds the one set of rules that all decisions look at; None while there is none.
 
-    def __init__(self) -> None:
+    Attributes:
+        rules: that set.
+        refused: what is wrong with an edit which is not in force for it.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self.rules: Rules | None = None
+        self.refused = ""
+        self._clock = clock
         self._stamp: load.Stamp | None = None
+        self._read_at_s: float | None = None
 
     def build(self) -> tuple[Rules, load.Stamp]:
         """Return what the options ask for, without putting it in force.
@@ -75,8 +84,9 @@ class Current:
     def put(self, rules: Rules, stamp: load.Stamp) -> bool:
         """Put *rules* in force; returns whether they are others than before."""
         others = rules is not self.rules
-        self.rules, self._stamp = rules, stamp
+        self.rules, self._stamp, self.refused = rules, stamp, ""
         if others:
+            self._read_at_s = self._clock()
             # Rules are no garbage: without this each full collection goes through all of
             # them, and holds up every connection meanwhile.
             gc.freeze()
@@ -94,7 +104,29 @@ class Current:
 
     def drop(self) -> None:
         """Have no rules, and read them anew when next asked for."""
-        self.rules = self._stamp = None
+        self.rules = self._stamp = self._read_at_s = None
+        self.refused = ""
+
+    def status(self) -> dict[str, Any]:
+        """Return in plain types which lists are in force, and what is wrong with an edit."""
+        rules = self.rules
+        if rules is None:
+            return {"rules": 0, "lists": []}
+        lists, problems = rules.lists, []
+        if lists.unfiltered:
+            problems.append(
+                f"unfiltered, as never fetched: {', '.join(lists.unfiltered)}; get them by: "
+                "forebay lists update"
+            )
+        problems += rulefiles.refusals(self.refused.splitlines())
+        return {
+            "rules": sum(lists.counts.values()),
+            "read_at_s": self._read_at_s,
+            "lists": _told(lists, self._stamp or ()),
+            "unfiltered": list(lists.unfiltered),
+            "policies": [policy.id for policy in rules.policies.policies],
+            "problems": problems,
+        }
 
     def watched(self) -> list[Path]:
         """Return the folders and files in which rules are."""
@@ -121,6 +153,7 @@ class Current:
                 load.refuse_loss(before.lists, after.lists)
         except ForebayError as error:
             self._stamp = stamp  # said once, until something changes again
+            self.refused = str(error)
             logger.warning("blocklist: kept the last good rules: %s", error)
             return
         if self.rules is not before:
@@ -131,6 +164,24 @@ class Current:
             threading.Thread(
                 target=before.lists.matcher.release, args=(_pause,), daemon=True
             ).start()
+
+
+def _told(lists: load.RuleSet, stamp: load.Stamp) -> list[dict[str, Any]]:
+    modified_ns = {each[0]: each[1] for each in stamp if len(each) > 1}
+    once = {each.path: each for each in reversed(lists.lists) if each.path in lists.counts}
+    return [
+        {
+            "name": each.name,
+            "group": each.group or None,
+            "enabled": each.enabled,
+            "rules": lists.counts[path],
+            "mistakes": lists.left_out[path][0],
+            "unsupported": lists.left_out[path][1],
+            "modified_at_s": modified_ns[str(path)] / 1e9 if str(path) in modified_ns else None,
+            "path": str(path),
+        }
+        for path, each in reversed(once.items())
+    ]
 
 
 def _refuse_silence(before: Rules, after: Rules) -> None:

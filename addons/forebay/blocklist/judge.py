@@ -13,6 +13,9 @@ from forebay.blocklist.policies import Mode, Policy
 from forebay.blocklist.request import Request
 from forebay.blocklist.verdict import NOT_LISTED, Action, Verdict
 
+TOO_MANY_NAMES = Verdict(Action.BLOCK, "more names than a request can have")
+"""What becomes of a request with more than `names.MOST`."""
+
 
 def active_lists(matcher: Matcher, policy: Policy | None) -> int:
     """Return the bit set of the lists that are used under *policy*."""

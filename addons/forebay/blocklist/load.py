@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -69,6 +69,8 @@ class RuleSet:
         warnings: a line for each list with mistakes.
         notes: a line for each list in which lines are of no use to a proxy.
         unfiltered: the names of remote lists that were never fetched.
+        left_out: of each list, by path, how many lines are mistakes, and how many a
+            proxy cannot follow.
     """
 
     matcher: Matcher
@@ -77,6 +79,7 @@ class RuleSet:
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     unfiltered: tuple[str, ...] = ()
+    left_out: dict[Path, tuple[int, int]] = field(default_factory=dict)
 
     def summary(self) -> str:
         """Return the size in words, such as ``12 rules from 1 list``."""
@@ -130,6 +133,7 @@ def load(lists: tuple[ListFile, ...], pause: Callable[[], None] = lambda: None) 
         tuple(line for report in reports for line in report.warnings()),
         tuple(line for report in reports for line in report.notes()),
         tuple(unfiltered),
+        {report.path: (report.mistakes, report.unsupported) for report in reports},
     )
 
 
@@ -229,6 +233,10 @@ class _Report:
         self.mistakes += 1
         if len(self._first) < _REPORTED:
             self._first.append(f"line {line}: {error.message}")
+
+    @property
+    def unsupported(self) -> int:
+        return self._kinds.total()
 
     def warnings(self) -> list[str]:
         if not self.mistakes:

@@ -17,6 +17,7 @@ import weakref
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from mitmproxy import command, connection, exceptions, http
 from mitmproxy.addonmanager import Loader
@@ -25,14 +26,15 @@ from forebay import outcome, settings
 from forebay.cache import config, purge, selection
 from forebay.cache.background import Background
 from forebay.cache.collapse import Release
+from forebay.cache.counts import Counts
 from forebay.cache.crowd import Crowd
 from forebay.cache.disk import DiskStore
 from forebay.cache.generation import Generation, bump
 from forebay.cache.intake import Intake
 from forebay.cache.invalidation import is_unsafe
-from forebay.cache.lookup import begin, look_up, stand_in_for_origin
+from forebay.cache.lookup import look_up, stand_in_for_origin
 from forebay.cache.notices import Notices
-from forebay.cache.plan import Plan, notes_of, remove_conditions
+from forebay.cache.plan import Plan, begin, notes_of, remove_conditions
 from forebay.cache.ram import RamStore
 from forebay.cache.rulebook import OPTIONS as RULE_OPTIONS
 from forebay.cache.rulebook import Rulebook
@@ -60,6 +62,7 @@ class CacheAddon:
         self._store: TieredStore | None = None
         self._intake: Intake | None = None
         self._notices = Notices()
+        self._counts = Counts()
         self._rulebook = Rulebook()
         self._plans: weakref.WeakKeyDictionary[http.HTTPFlow, tuple[Plan, Intake]] = (
             weakref.WeakKeyDictionary()
@@ -177,6 +180,25 @@ class CacheAddon:
         """Return this addon's part of the start line."""
         return config.summary(self._config)
 
+    def status(self) -> dict[str, Any]:
+        """Return in plain types what is stored, what became of requests, and what is wrong."""
+        store, options = self._store, self._config
+        if store is None or options is None:
+            return {"on": False}
+        stored, rules = store.status(), self._rulebook.status()
+        problems = [*stored.pop("problems", []), *rules.pop("problems")]
+        if options.folder is None and options.size_bytes:
+            problems.append("expected a folder that can be written, found none: in memory only")
+        return {
+            "on": True,
+            **self._counts.status(),
+            "refreshing": len(self._background),
+            **stored,
+            "faults": sum(self._notices.counts.values()),
+            **rules,
+            "problems": problems,
+        }
+
     async def request(self, flow: http.HTTPFlow) -> None:
         """Answer from the store, or make the request conditional."""
         intake, options = self._intake, self._config
@@ -235,6 +257,7 @@ class CacheAddon:
 
     def response(self, flow: http.HTTPFlow) -> None:
         """Finish a refreshed response."""
+        self._counts.add(outcome.of(flow))
         planned = self._plans.pop(flow, None)
         if planned is None:
             return

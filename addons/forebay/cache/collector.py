@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from forebay.cache.draft import Draft
-from forebay.cache.largebody import Body
-
-KEPT_BYTES = 2**20
-"""A longer body is written to a file while it passes, if it is stored at all."""
+from forebay.cache.largebody import KEPT_BYTES, Body
 
 
 class Collector:

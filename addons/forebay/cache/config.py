@@ -10,8 +10,8 @@ from mitmproxy import ctx
 from mitmproxy.addonmanager import Loader
 
 from forebay import settings
-from forebay.cache.collector import KEPT_BYTES
 from forebay.cache.folder import refuse_newer
+from forebay.cache.largebody import largest_bytes
 from forebay.cache.storable import SetCookie
 from forebay.cache.targeted import Targeted
 from forebay.errors import ForebayError
@@ -103,13 +103,12 @@ def read() -> Config | None:
     if not ctx.options.cache:
         return None
     folder = _folder() if size_bytes else None
-    in_memory_bytes = min(ram_bytes // 4, KEPT_BYTES)
     return Config(
         folder=folder,
         size_bytes=size_bytes,
         ram_bytes=ram_bytes,
-        max_object_bytes=min(
-            max_object_bytes, max(in_memory_bytes, size_bytes // 8 if folder else 0)
+        max_object_bytes=largest_bytes(
+            max_object_bytes, disk_bytes=size_bytes if folder else 0, ram_bytes=ram_bytes
         ),
         set_cookie=set_cookie,
         targeted=targeted,

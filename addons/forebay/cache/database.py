@@ -59,6 +59,7 @@ class Database(diskcache.Cache):  # type: ignore[misc]
         _inspect(path)
         super().__init__(str(objects), timeout=_LOCK_TIMEOUT_S, disk=FileDisk, **_PINNED)
         self._objects = objects
+        self.size_bytes = 0  # as of the last `cull`
         self._identity = _identity(path)
 
     def is_in_place(self) -> bool:
@@ -152,6 +153,7 @@ class Database(diskcache.Cache):  # type: ignore[misc]
             if not rows:
                 break
             volume = self.volume()
+        self.size_bytes = volume
         return gone
 
     def sweep(self, now_s: float) -> int:

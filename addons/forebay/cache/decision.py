@@ -161,6 +161,39 @@ def _fitness(
     return Fwd.STALE, "stale"
 
 
+def told(decision: Decision) -> tuple[str, str]:
+    """Return what the log says of a decision: the cache's result, and the reason.
+
+    >>> told(Refuse(Fwd.URI_MISS, "not stored"))
+    ('miss', 'only-if-cached, not stored')
+    """
+    match decision:
+        case Serve():
+            return "hit", decision.reason
+        case Revalidate():
+            return "stale", decision.reason
+        case Refuse():
+            return "miss", f"only-if-cached, {decision.reason}"
+        case _:
+            return "miss", decision.reason
+
+
+def may_be_refreshed(entry: Entry) -> bool:
+    """Return whether *entry* may answer while it is stale, and the origin be asked after that."""
+    # The refresh of a part would fetch the whole, for nobody.
+    return entry.part is None and entry.allowance.while_revalidate_s > 0
+
+
+def can_be_completed(entry: Entry | None, limit_bytes: int) -> bool:
+    """Return whether the whole of a part can be put together in so much memory."""
+    return (
+        entry is not None
+        and entry.part is not None
+        and isinstance(entry.body, bytes)
+        and entry.part.total <= limit_bytes
+    )
+
+
 def stand_in(
     request: Head, selected: Entry, now_s: float, failure: Failure, *, is_get: bool = True
 ) -> Serve | None:

@@ -20,6 +20,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
+from typing import Any
 
 import diskcache
 
@@ -79,6 +80,7 @@ class DiskStore:
         self._write_breaker = Breaker(limit=3, rest_s=30)
         self._read_breaker = Breaker(limit=3, rest_s=30)
         self._database: Database | None = None
+        self._size_bytes: int | None = None
         self._is_damaged = False
         self._is_closing = False
         self._to_tell: set[bytes] = set()
@@ -93,6 +95,25 @@ class DiskStore:
 
     def __len__(self) -> int:
         return len(self._stored)
+
+    def status(self) -> dict[str, Any]:
+        """Return in plain types what is stored, what waits, and what is wrong; touches no disk."""
+        now_s, problems = self._clock(), []
+        if self._database is None:
+            problems.append(f"expected {self._folder} to be open, found that it is not")
+        for breaker, what in ((self._write_breaker, "writing"), (self._read_breaker, "reading")):
+            if breaker.is_open(now_s):
+                problems.append(f"{self._folder} has failed: no {what} for half a minute")
+        return {
+            "folder": str(self._folder),
+            "entries": len(self._stored),
+            "disk_bytes": self._size_bytes,
+            "disk_limit_bytes": self._limit_bytes,
+            "waiting_records": len(self._pending),
+            "waiting_bytes": self._pending.size_bytes,
+            "dropped": self.dropped,
+            "problems": problems,
+        }
 
     def start(self, deadline_s: float) -> None:
         """Open the database; after *deadline_s* seconds go on without until it is open.
@@ -288,6 +309,7 @@ class DiskStore:
                 ]
             )
             gone = database.cull(self._limit_bytes)
+            self._size_bytes = database.size_bytes
         except diskcache.Timeout:
             raise  # another process writes: the same again later
         except Exception:
@@ -333,6 +355,7 @@ class DiskStore:
         self._database = database
         self._is_damaged = False
         self._opened.set()
+        self._size_bytes = database.volume()
         database.sweep(self._clock())
         return database
 

@@ -10,8 +10,8 @@ from typing import Any
 from mitmproxy import http
 
 from forebay.cache import answer, ranges, storable, update, variants
-from forebay.cache.cache_status import Fwd, forwarded
-from forebay.cache.collector import KEPT_BYTES, Collector
+from forebay.cache.cache_status import forwarded
+from forebay.cache.collector import Collector
 from forebay.cache.combine import combined, settled
 from forebay.cache.completion import completion
 from forebay.cache.decision import Complete, Revalidate
@@ -20,10 +20,9 @@ from forebay.cache.freshness import is_fresh
 from forebay.cache.generation import POLL_S
 from forebay.cache.headers import Head
 from forebay.cache.invalidation import Recent, invalidated, is_unsafe
-from forebay.cache.judge import judged
-from forebay.cache.largebody import Body, LargeBody
+from forebay.cache.judge import answers_gets, judged
+from forebay.cache.largebody import KEPT_BYTES, Body, LargeBody
 from forebay.cache.plan import Plan, notes_of
-from forebay.cache.references import is_of_itself
 from forebay.cache.rule import key_for, rule_for
 from forebay.cache.store import Store
 from forebay.cache.variants import Found
@@ -157,13 +156,7 @@ class Intake:
             key = key_for(rule_for(plan.rules, target), target, plan.asked)
             self.store.delete(key, everywhere=True)
             self.recent.note(key, now_s)
-        if (
-            plan.target.method == b"POST"
-            and response.status_code == 200
-            and plan.is_trusted
-            and plan.decision.fwd is Fwd.METHOD
-            and is_of_itself(plan.target, head)
-        ):
+        if answers_gets(plan, response.status_code, head):
             plan.found = Found(plan.key)  # it stands for GETs of the target (RFC 9110 §9.3.3)
             plan.requested_at_s = max(plan.requested_at_s, now_s)
 
@@ -210,18 +203,13 @@ class Intake:
         found = plan.found
         assert found is not None
         status, head = response.status_code, Head(response.headers.fields)
-        length = storable.content_length(head)
-        part = ranges.content_range(head) if status == 206 else None
-        reason = storable.framing_reason(response.data.http_version, status, head)
-        if reason is None and length is not None and length > self.max_object_bytes:
-            reason = "too large"
-        if reason is None and part is not None:
-            # What it says of itself must fit, or later ranges would be of other bytes.
-            if length not in (None, part.size_bytes):
-                reason = "content-range"
-            length = part.size_bytes
+        reason = storable.body_reason(
+            response.data.http_version, status, head, limit_bytes=self.max_object_bytes
+        )
         if reason is not None:
             return reason
+        part = ranges.content_range(head) if status == 206 else None
+        length = storable.content_length(head) if part is None else part.size_bytes
         complete = judged(
             flow.request, status, response.data.reason, head, plan, now_s, self.set_cookie
         )

@@ -7,11 +7,13 @@ from collections.abc import Callable
 from mitmproxy import http
 
 from forebay.cache import storable, vary
+from forebay.cache.cache_status import Fwd
 from forebay.cache.entry import Entry
 from forebay.cache.freshness import validity
 from forebay.cache.headers import Head
 from forebay.cache.largebody import Body
 from forebay.cache.plan import Plan, target_of
+from forebay.cache.references import is_of_itself
 from forebay.cache.rule import key_for
 from forebay.cache.selection import url_of
 
@@ -66,4 +68,15 @@ def judged(
     url = url_of(plan.target)
     return lambda body: Entry(
         status, reason, verdict.fields, asked_s, now_s, said, body, targeted, forced_s, url
+    )
+
+
+def answers_gets(plan: Plan, status: int, response: Head) -> bool:
+    """Return whether the response to a POST stands for GETs of its target (RFC 9110 §9.3.3)."""
+    return (
+        plan.target.method == b"POST"
+        and status == 200
+        and plan.is_trusted
+        and plan.decision.fwd is Fwd.METHOD
+        and is_of_itself(plan.target, response)
     )

@@ -15,6 +15,9 @@ from forebay.cache.checksum import CHECKSUM_BYTES, Checksum
 PIECE_BYTES = 2**20
 """How much of the file has one digest, and lies in memory while it is sent."""
 
+KEPT_BYTES = 2**20
+"""A longer body is written to a file while it passes, if it is stored at all."""
+
 
 class DamagedBodyError(Exception):
     """A file whose bytes are not those that were stored."""
@@ -128,3 +131,12 @@ class Digester:
         self._done += self._current.digest()
         self._begin()
         return bytes(self._done)
+
+
+def largest_bytes(max_object_bytes: int, *, disk_bytes: int, ram_bytes: int) -> int:
+    """Return the longest body that is stored: a disk of 0 bytes is none.
+
+    >>> largest_bytes(2**29, disk_bytes=2**30, ram_bytes=2**26) == 2**27
+    True
+    """
+    return min(max_object_bytes, max(min(ram_bytes // 4, KEPT_BYTES), disk_bytes // 8))

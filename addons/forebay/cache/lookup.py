@@ -5,30 +5,38 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mitmproxy import http
-from mitmproxy.proxy.mode_specs import ReverseMode
 
-from forebay import outcome
+from forebay import bypass, outcome
 from forebay.cache import answer, variants
 from forebay.cache.background import Background
 from forebay.cache.cache_status import Fwd, forwarded
 from forebay.cache.collapse import may_collapse
-from forebay.cache.collector import KEPT_BYTES
 from forebay.cache.completion import is_rest
 from forebay.cache.crowd import Crowd
-from forebay.cache.decision import Complete, Forward, Refuse, Revalidate, Serve, decide, stand_in
-from forebay.cache.entry import Entry
+from forebay.cache.decision import (
+    Complete,
+    Forward,
+    Refuse,
+    Revalidate,
+    Serve,
+    can_be_completed,
+    decide,
+    may_be_refreshed,
+    stand_in,
+    told,
+)
 from forebay.cache.headers import Head
-from forebay.cache.key import bypass_reason, untrusted_reason
+from forebay.cache.largebody import KEPT_BYTES
 from forebay.cache.plan import (
     Plan,
     add_conditions,
+    begin,
     detail,
     note,
     notes_of,
     remove_conditions,
-    target_of,
 )
-from forebay.cache.rule import Rule, key_for, rule_for
+from forebay.cache.rule import Rule
 from forebay.cache.staleness import Failure
 from forebay.cache.store import Store
 from forebay.cache.targeted import Targeted
@@ -37,51 +45,6 @@ from forebay.proxycore import again
 
 _MAX_WAITS = 2
 """Once for a leader that fails, or whose response is for other variants, and once more."""
-
-
-def begin(
-    flow: http.HTTPFlow,
-    now_s: float,
-    *,
-    rules: tuple[Rule, ...] = (),
-    targeted: Targeted = Targeted.AUTO,
-) -> Plan:
-    """Return the plan for a request as far as it can be made without the store."""
-    head = Head(flow.request.headers.fields)
-    target = target_of(flow.request)
-    rule = rule_for(rules, target) if rules else None
-    is_reverse = isinstance(flow.client_conn.proxy_mode, ReverseMode)
-    # In reverse mode the name in TLS is the proxy's, not the origin's.
-    sni = None if is_reverse else flow.client_conn.sni
-    plan = Plan(
-        target,
-        Forward(Fwd.BYPASS, ""),
-        now_s,
-        head,
-        key_for(rule, target, head),
-        targeted=targeted.applies(is_reverse=is_reverse),
-        rule=rule,
-        rules=rules,
-    )
-    reason = bypass_reason(
-        target,
-        head,
-        authority=flow.request.authority,
-        sni=sni,
-        # None: the body was streamed, and the request has left before this hook.
-        has_body=flow.request.raw_content != b"",
-    )
-    if rule is not None and rule.bypass:
-        reason = "bypass"
-    if reason is None:
-        plan.may_look_up = True
-        return plan
-    note(flow, "bypass", reason, rule)
-    plan.decision = Forward(Fwd.METHOD if reason == "method" else Fwd.BYPASS, reason)
-    plan.is_trusted = reason == "method" and not untrusted_reason(
-        target, head, authority=flow.request.authority, sni=sni
-    )
-    return plan
 
 
 async def look_up(
@@ -111,6 +74,9 @@ async def look_up(
     if not plan.may_look_up:
         return plan
     head, rule = plan.asked, plan.rule
+    is_unlike_others = outcome.bypasses(flow, bypass.REWRITE)
+    if is_unlike_others:
+        crowd = background = None
     waits = 0
     while True:
         found = plan.found = await variants.find(store, plan.key, head)
@@ -125,10 +91,9 @@ async def look_up(
             may_refresh=background is not None
             and plan.is_get
             and found.entry is not None
-            and found.entry.part is None  # its refresh would fetch the whole, for nobody
-            and found.entry.allowance.while_revalidate_s > 0
+            and may_be_refreshed(found.entry)
             and background.may_refresh(flow, found.key),
-            may_complete=again.available() and _can_be_completed(found.entry),
+            may_complete=again.available() and can_be_completed(found.entry, KEPT_BYTES),
         )
         if crowd is None or waits == _MAX_WAITS or not may_collapse(head, decision, found.entry):
             break
@@ -139,6 +104,11 @@ async def look_up(
         if not is_to_look_again:
             break
         waits += 1
+    if is_unlike_others and not isinstance(decision, Serve | Refuse):
+        # No rule has edited what the origin is asked: the answer is not for others.
+        plan.found, plan.decision = None, Forward(Fwd.BYPASS, "not rewritten")
+        note(flow, "bypass", plan.decision.reason, rule)
+        return plan
     match decision:
         case Serve():
             assert found.entry is not None
@@ -158,31 +128,20 @@ async def look_up(
             return None
         case Refuse():
             flow.response = answer.gateway_timeout()
-            note(flow, "miss", f"only-if-cached, {decision.reason}", rule)
+            note(flow, *told(decision), rule)
             outcome.of(flow)["answer"] = "cache"
             return None
         case Revalidate() | Complete():
-            result = "stale" if isinstance(decision, Revalidate) else "miss"
-            notes = note(flow, result, decision.reason, rule)
+            notes = note(flow, *told(decision), rule)
             notes["added"] = [name.decode("ascii") for name, _ in decision.fields]
             plan.removed = add_conditions(flow.request, decision)
             plan.decision = decision
             if isinstance(decision, Complete):
                 _ask_again_unless_it_fits(flow, plan, found)
         case _:
-            note(flow, "miss", decision.reason, rule)
+            note(flow, *told(decision), rule)
             plan.decision = Forward(decision.fwd, decision.reason)
     return plan
-
-
-def _can_be_completed(entry: Entry | None) -> bool:
-    """Return whether the whole of a part can be put together in memory."""
-    return (
-        entry is not None
-        and entry.part is not None
-        and isinstance(entry.body, bytes)
-        and entry.part.total <= KEPT_BYTES
-    )
 
 
 def _ask_again_unless_it_fits(flow: http.HTTPFlow, plan: Plan, found: Found) -> None:

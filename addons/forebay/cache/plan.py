@@ -1,4 +1,4 @@
-"""What is remembered of a request that was forwarded, until its response comes."""
+"""What is planned for a request, and remembered until its response comes."""
 
 from __future__ import annotations
 
@@ -7,16 +7,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from mitmproxy import http
+from mitmproxy.proxy.mode_specs import ReverseMode
 
-from forebay import outcome
+from forebay import bypass, outcome
+from forebay.cache.cache_status import Fwd
 from forebay.cache.completion import Completion
 from forebay.cache.conditional import CONDITIONS
 from forebay.cache.decision import Complete, Forward, Revalidate
 from forebay.cache.entry import Entry
 from forebay.cache.headers import Fields, Head, without
-from forebay.cache.key import Target
+from forebay.cache.key import Target, bypass_reason, untrusted_reason
 from forebay.cache.largebody import Body
-from forebay.cache.rule import Rule
+from forebay.cache.rule import Rule, key_for, rule_for
+from forebay.cache.targeted import Targeted
 from forebay.cache.variants import Found
 from forebay.cache.vary import Names
 
@@ -82,6 +85,56 @@ def target_of(request: http.Request) -> Target:
     """Return where *request* goes as things stand."""
     data = request.data
     return Target(data.method, data.scheme, data.host, data.port, data.path)
+
+
+def begin(
+    flow: http.HTTPFlow,
+    now_s: float,
+    *,
+    rules: tuple[Rule, ...] = (),
+    targeted: Targeted = Targeted.AUTO,
+) -> Plan:
+    """Return the plan for a request as far as it can be made without the store."""
+    head = Head(flow.request.headers.fields)
+    target = target_of(flow.request)
+    rule = rule_for(rules, target) if rules else None
+    is_reverse = isinstance(flow.client_conn.proxy_mode, ReverseMode)
+    # In reverse mode the name in TLS is the proxy's, not the origin's.
+    sni = None if is_reverse else flow.client_conn.sni
+    plan = Plan(
+        target,
+        Forward(Fwd.BYPASS, ""),
+        now_s,
+        head,
+        key_for(rule, target, head),
+        targeted=targeted.applies(is_reverse=is_reverse),
+        rule=rule,
+        rules=rules,
+    )
+    reason = bypass_reason(
+        target,
+        head,
+        authority=flow.request.authority,
+        sni=sni,
+        # None: the body was streamed, and the request has left before this hook.
+        has_body=flow.request.raw_content != b"",
+    )
+    if rule is not None and rule.bypass:
+        reason = "bypass"
+    if outcome.bypasses(flow, bypass.CACHE):
+        reason = bypass.SHOWN
+    if reason is None:
+        plan.may_look_up = True
+        return plan
+    note(flow, "bypass", reason, rule)
+    plan.decision = Forward(Fwd.METHOD if reason == "method" else Fwd.BYPASS, reason)
+    plan.is_trusted = (
+        reason == "method"
+        and not untrusted_reason(target, head, authority=flow.request.authority, sni=sni)
+        # The origin sees another request than that of others: its answer is not for them.
+        and not outcome.bypasses(flow, bypass.REWRITE)
+    )
+    return plan
 
 
 def add_conditions(request: http.Request, decision: Revalidate | Complete) -> Fields:

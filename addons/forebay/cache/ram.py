@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from typing import Any
 
 from forebay.cache.draft import Draft
 from forebay.cache.entry import Entry, Record
@@ -42,6 +43,14 @@ class RamStore:
 
     def __len__(self) -> int:
         return len(self._records)
+
+    def status(self) -> dict[str, Any]:
+        """Return in plain types what is kept."""
+        return {
+            "ram_entries": len(self._records),
+            "ram_bytes": self.size_bytes,
+            "ram_limit_bytes": self._limit_bytes,
+        }
 
     def peek(self, key: bytes) -> Record | None:
         """Return the record of *key*, now the most recently used one, or None."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from forebay import settings
 from forebay.cache.load import load, sources
 from forebay.cache.rule import Rule
@@ -25,6 +27,10 @@ class Rulebook:
         """
         files = sources(settings.shipped_rules(), settings.user_rules()) if on else ()
         self._files.read(files, running=running)
+
+    def status(self) -> dict[str, Any]:
+        """Return in plain types how many there are, and of which files."""
+        return {"rules": len(self.rules), **self._files.status()}
 
     def start(self) -> None:
         """Begin to watch the files."""

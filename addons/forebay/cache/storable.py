@@ -153,6 +153,23 @@ def framing_reason(http_version: bytes, status: int, response: Head) -> str | No
     return None
 
 
+def body_reason(
+    http_version: bytes, status: int, response: Head, *, limit_bytes: int
+) -> str | None:
+    """Return why the body that this head announces cannot be stored, or None."""
+    reason = framing_reason(http_version, status, response)
+    if reason is not None:
+        return reason
+    length = content_length(response)
+    if length is not None and length > limit_bytes:
+        return "too large"
+    part = content_range(response) if status == 206 else None
+    # What it says of itself must fit, or later ranges would be of other bytes.
+    if part is not None and length not in (None, part.size_bytes):
+        return "content-range"
+    return None
+
+
 def content_length(response: Head) -> int | None:
     """Return the announced length of the body in bytes, or None."""
     length = response.only(b"content-length")

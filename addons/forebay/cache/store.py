@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from forebay.cache.disk import DiskStore
 from forebay.cache.draft import Draft
@@ -56,6 +56,10 @@ class TieredStore:
         self.ram = ram
         self.disk = disk
         self._can_feed = can_feed
+
+    def status(self) -> dict[str, Any]:
+        """Return in plain types what both hold."""
+        return {**self.ram.status(), **(self.disk.status() if self.disk is not None else {})}
 
     def start(self, deadline_s: float) -> None:
         """Open the disk; waits for it no longer than *deadline_s* seconds."""

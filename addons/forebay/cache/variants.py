@@ -7,11 +7,24 @@ sets of field names to try, and each response has a record of its own.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 from forebay.cache import vary
 from forebay.cache.entry import Entry, Record, VaryIndex
 from forebay.cache.headers import Head
-from forebay.cache.store import Store
+
+if TYPE_CHECKING:
+    from forebay.cache.store import Store
+
+
+class Readable(Protocol):
+    """As much of a store as finding needs."""
+
+    def peek(self, key: bytes) -> Record | None:
+        """Return the record of *key* if that needs no waiting, or None."""
+
+    async def get(self, key: bytes) -> Record | None:
+        """Return the record of *key*, or None when there is no intact one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +36,7 @@ class Found:
     index: VaryIndex | None = None
 
 
-async def find(store: Store, primary: bytes, request: Head) -> Found:
+async def find(store: Readable, primary: bytes, request: Head) -> Found:
     """Return what *store* holds for *request*; of several matches the most recent (§4)."""
     record = await _get(store, primary)
     if record is None:
@@ -62,7 +75,7 @@ def save(store: Store, primary: bytes, known: VaryIndex | None, entry: Entry) ->
     store.put(vary.variant_key(primary, entry.said, begun_at_s), entry)
 
 
-async def _get(store: Store, key: bytes) -> Record | None:
+async def _get(store: Readable, key: bytes) -> Record | None:
     found = store.peek(key)
     return found if found is not None else await store.get(key)
 

@@ -10,6 +10,8 @@ import forebay
 USAGE = """\
 usage: forebay proxy [--web] [mitmproxy arguments]   start the proxy on 127.0.0.1:8080
        forebay init [--home DIR]                     write commented examples of your own rules
+       forebay status [--json]                       what runs, what is on, and what is wrong
+       forebay ca path|env|install|uninstall         have clients trust the proxy's certificate
        forebay check URL [--type TYPE --source URL]  say whether it is blocked, and by which rule
        forebay lists [update [NAME…] [--force]]      show the lists, or download those that are due
        forebay cache ls|show|purge|stats|verify      look into the cache, or delete from it
@@ -26,8 +28,8 @@ usage: forebay proxy [--web] [mitmproxy arguments]   start the proxy on 127.0.0.
        forebay --version
 """
 COMMANDS = (
-    *("proxy", "init", "check", "lists", "cache", "lint", "rules", "report", "tail", "log"),
-    *("export", "query", "record", "replay", "recording"),
+    *("proxy", "init", "status", "ca", "check", "lists", "cache", "lint", "rules", "report"),
+    *("tail", "log", "export", "query", "record", "replay", "recording"),
 )
 _ONE_MODULE = {"replay": "record"}
 

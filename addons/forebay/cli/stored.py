@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from forebay.cache.entry import Entry
 from forebay.cache.freshness import current_age, is_fresh, time_to_live
-from forebay.cache.inventory import Inventory
 from forebay.cache.load import load, sources
 from forebay.cache.rule import Rule
-from forebay.cache.selection import of_url
 from forebay.cli.places import home_folder, rules_folder
 from forebay.paths import expanded
 
@@ -68,36 +65,3 @@ def state(found: dict[str, Any]) -> str:
     if found["no_cache"]:
         return "validated each time (no-cache)"
     return f"fresh for {found['ttl_s']} s" if found["fresh"] else f"stale for {-found['ttl_s']} s"
-
-
-def of_request(folder: Path, url: str, rules: Iterable[Rule], now_s: float) -> dict[str, Any]:
-    """Return whether a response to a GET of *url* is stored in *folder*, with its facts.
-
-    Where responses vary it is not said which one a request would get.
-
-    Raises:
-        ForebayError: when there is no cache, or it cannot be read.
-    """
-    wanted = of_url(url, rules)
-    with Inventory(folder) as inventory:
-        record = inventory.record(wanted.key) if wanted.key else None
-    if isinstance(record, Entry):
-        return {"stored": True, **facts(wanted.key, record, now_s)}
-    if record is None:
-        return {"stored": None if not wanted.key else False}
-    names = {name.decode("latin-1") for names in record.name_sets for name in names}
-    return {"stored": True, "fresh": None, "ttl_s": None, "varies": sorted(names)}
-
-
-def in_words(found: dict[str, Any]) -> str:
-    """Return one line for what ``of_request`` found."""
-    if found["stored"] is None:
-        return "cache: not known, as a rule keys it by fields of the request"
-    if not found["stored"]:
-        return "cache: not stored"
-    if found["fresh"] is None:
-        return f"cache: stored, in variants by {', '.join(found['varies']) or 'nothing'}"
-    return (
-        f"cache: stored, {state(found)}, age {found['age_s']} s, status {found['status']}, "
-        f"{found['size_bytes']:,} bytes"
-    )

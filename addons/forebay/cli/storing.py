@@ -4,89 +4,72 @@ from __future__ import annotations
 
 import argparse
 import re
-import time
-from collections.abc import Iterable
 from typing import Any
 
+from mitmproxy import http
+
 from forebay.blocklist.verdict import visible
+from forebay.cache.decision import Revalidate
 from forebay.cache.freshness import is_fresh, time_to_live, validity
 from forebay.cache.headers import Head
-from forebay.cache.rule import Rule, rule_for
-from forebay.cache.selection import target_of
-from forebay.cache.storable import SetCookie, Unstorable, decide, framing_reason
-from forebay.cli.fetched import Answer, fetch
+from forebay.cache.judge import answers_gets, judged
+from forebay.cache.plan import Plan
+from forebay.cache.rule import Rule
+from forebay.cache.storable import SetCookie, body_reason
+from forebay.cli.asking import field
+from forebay.cli.fetched import Answer
+from forebay.cli.proxyoptions import largest_object_bytes
 from forebay.errors import ForebayError
-
-_FIELD = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\x00-\x1f\x7f]*)")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what describes a response, and ``--fetch``."""
     parser.add_argument("--fetch", action="store_true",
-                        help="ask the origin once, without the proxy, and judge its answer; "
-                        "nothing that is blocked is asked for")  # fmt: skip
+                        help="ask the origin once, without the proxy, for what rules have made "
+                        "of the request, and judge its answer; nothing that is blocked, or that "
+                        "a rule answers, is asked for")  # fmt: skip
     parser.add_argument("--status", type=_status, metavar="CODE",
                         help="judge a response with this status (200)")  # fmt: skip
-    parser.add_argument("--response-header", action="append", default=[], type=_field,
+    parser.add_argument("--response-header", action="append", default=[], type=field,
                         metavar="'NAME: VALUE'",
                         help="judge a response with this field; may be repeated")  # fmt: skip
-    parser.add_argument("--set-cookie", default="refuse", type=str,
-                        choices=[each.value for each in SetCookie],
-                        help="as the option cache_set_cookie")  # fmt: skip
 
 
-def is_asked(given: argparse.Namespace) -> bool:
-    """Return whether a response is to be judged.
+def described(given: argparse.Namespace) -> Answer | None:
+    """Return the response that is described, if there is one.
 
     Raises:
-        ForebayError: when two are.
+        ForebayError: when one is described and one is to be fetched.
     """
-    is_described = given.status is not None or bool(given.response_header)
-    if given.fetch and is_described:
-        raise ForebayError("expected --fetch or a response that is described, found both")
-    return is_described or bool(given.fetch)
-
-
-def of_request(given: argparse.Namespace, rules: Iterable[Rule]) -> dict[str, Any]:
-    """Return whether the response would be stored, and why not, in plain types.
-
-    Its size is not judged, as the proxy's options set the limit.
-
-    Raises:
-        ForebayError: when the URL is none of HTTP, or its origin does not answer.
-    """
-    target = target_of(given.url)
-    rule = rule_for(rules, target)
-    asked_s = time.time()
+    if given.status is None and not given.response_header:
+        return None
     if given.fetch:
-        answer = fetch(target, given.method)
-    else:
-        answer = Answer(given.status or 200, tuple(given.response_header))
-    now_s = time.time() if given.fetch else asked_s
+        raise ForebayError("expected --fetch or a response that is described, found both")
+    return Answer(given.status or 200, tuple(given.response_header))
+
+
+def of_answer(
+    flow: http.HTTPFlow, plan: Plan, answer: Answer, given: argparse.Namespace, now_s: float
+) -> dict[str, Any]:
+    """Return whether *answer* to the planned request would be stored, and why not.
+
+    Args:
+        flow: the request.
+        plan: what the cache planned for it; its time is that of the request.
+        answer: the response; one that is described has come over no wire.
+        given: the options.
+        now_s: when it was received, POSIX seconds.
+    """
     head = Head(answer.fields)
+    reason = _reason(flow, plan, answer, head, given, now_s)
     found = validity(
         head,
-        requested_at_s=asked_s,
+        requested_at_s=plan.requested_at_s,
         received_at_s=now_s,
         status=answer.status,
-        forced_s=None if rule is None else rule.lifetime_s,
+        targeted=plan.targeted,
+        forced_s=None if plan.rule is None else plan.rule.lifetime_s,
     )
-    verdict = decide(
-        request=Head(()),
-        status=answer.status,
-        response=head,
-        validity=found,
-        set_cookie=SetCookie(given.set_cookie),
-    )
-    reason = None
-    if given.method != "GET":
-        reason = "method"
-    elif rule is not None and rule.bypass:
-        reason = "bypass"
-    elif answer.http_version:
-        reason = framing_reason(answer.http_version, answer.status, head)
-    if reason is None and isinstance(verdict, Unstorable):
-        reason = verdict.reason
     return {
         "status": answer.status,
         "fetched": given.fetch,
@@ -97,8 +80,47 @@ def of_request(given: argparse.Namespace, rules: Iterable[Rule]) -> dict[str, An
     }
 
 
+def _reason(
+    flow: http.HTTPFlow,
+    plan: Plan,
+    answer: Answer,
+    head: Head,
+    given: argparse.Namespace,
+    now_s: float,
+) -> str | None:
+    # Cases, as in the proxy:
+    # 1. past the cache, save for a POST whose answer stands for GETs
+    if plan.found is None and not answers_gets(plan, answer.status, head):
+        return plan.decision.reason
+    # 2. nothing to store, but perhaps to confirm
+    if plan.target.method == b"HEAD":
+        return "method"
+    set_cookie = SetCookie(given.cache_set_cookie)
+    # 3. what is stored is still good
+    if answer.status == 304 and isinstance(plan.decision, Revalidate):
+        return _refreshed(flow, plan, answer, set_cookie, now_s)
+    reason = body_reason(
+        answer.http_version, answer.status, head, limit_bytes=largest_object_bytes(given)
+    )
+    if reason is not None:
+        return reason
+    found = judged(flow.request, answer.status, b"", head, plan, now_s, set_cookie)
+    return found if isinstance(found, str) else None
+
+
+def _refreshed(
+    flow: http.HTTPFlow, plan: Plan, answer: Answer, set_cookie: SetCookie, now_s: float
+) -> str | None:
+    # Imported late: it takes a third of a second, and few ask for it.
+    from forebay.cache import update
+
+    response = http.Response.make(304, b"", answer.fields)
+    found = update.refresh(flow.request, response, plan, now_s, set_cookie)
+    return found if isinstance(found, str) else None
+
+
 def in_words(found: dict[str, Any]) -> str:
-    """Return one line for what ``of_request`` found.
+    """Return one line for what ``of_answer`` found.
 
     >>> in_words({"status": 200, "fetched": True, "stores": False, "reason": "no-store"})
     'cache: would not store the fetched response (status 200): no-store'
@@ -112,7 +134,7 @@ def in_words(found: dict[str, Any]) -> str:
 
 
 def rule_facts(rule: Rule | None) -> dict[str, Any] | None:
-    """Return which rule of ``cache.yaml`` is about the URL, in plain types."""
+    """Return which rule of ``cache.yaml`` is about the request, in plain types."""
     if rule is None:
         return None
     return {
@@ -141,10 +163,3 @@ def _status(text: str) -> int:
     if not re.fullmatch("[2-5][0-9][0-9]", text):
         raise argparse.ArgumentTypeError(f"expected a status from 200 to 599, found {text!r:.70}")
     return int(text)
-
-
-def _field(text: str) -> tuple[bytes, bytes]:
-    found = _FIELD.fullmatch(text)
-    if found is None:
-        raise argparse.ArgumentTypeError(f"expected 'Name: value', found {text!r:.70}")
-    return found[1].encode("ascii"), found[2].strip().encode("utf-8", "surrogateescape")

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from mitmproxy import command, ctx, exceptions, http, types
 from mitmproxy import flow as mflow
 
-import forebay
-from forebay import outcome, settings
-from forebay.announce import SUMMARISED
+from forebay import outcome, settings, status
 from forebay.errors import ForebayError
 from forebay.inspect import account, ownlist
 from forebay.inspect.comment import comment
@@ -63,21 +62,9 @@ class Commands:
         return said
 
     @command.command("forebay.status")  # type: ignore[untyped-decorator]
-    def status(self) -> str:
-        """Tell what is on: lists, rules, recording, cache, log."""
-        shown: dict[str, Any] = {"forebay": forebay.__version__}
-        for name in SUMMARISED:
-            addon = ctx.master.addons.get(name)
-            if addon is None:
-                continue
-            key = name.removeprefix("forebay.")
-            told = addon.status() if hasattr(addon, "status") else None
-            summary = addon.summary().removeprefix(f"{key} ")
-            if isinstance(told, Mapping):
-                shown[key] = {"summary": summary, **told}
-            else:
-                shown[key] = told or summary or "off"
-        return explain(shown)
+    def status_command(self) -> str:
+        """Tell what is on and what is wrong: lists, rules, recording, cache, log."""
+        return explain(status.collected(time.time()))
 
 
 def _account(flow: mflow.Flow) -> dict[str, Any]:

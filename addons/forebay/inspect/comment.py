@@ -45,12 +45,14 @@ def comment(
         refused: whether a recording had no answer.
         redactor: what masks secrets.
     """
+    done = (notes.get("bypass") or {}).get("done") or ()
     parts = [
         _block(notes, redactor),
         _rewrite(notes),
         _answer(notes, refused=refused),
         f"error {error_type}" if error_type else "",
-        _cache(notes.get("cache"), redactor),
+        _bypass(notes.get("bypass")),
+        "" if "cache" in done else _cache(notes.get("cache"), redactor),
         "retried" if notes.get("retried") else "",
         "refresh by the cache" if notes.get("background") else "",
     ]
@@ -76,6 +78,15 @@ def cited(rule: Notes) -> str:
     if rule.get("list"):
         return f"{visible(str(rule['list']), _LONGEST_NAME)}:{rule.get('line')}"
     return place(rule.get("path"), rule.get("line"))
+
+
+def _bypass(bypass: Notes | None) -> str:
+    if not bypass:
+        return ""
+    if not bypass.get("done"):
+        return "bypass ignored"
+    done = [word for word in bypass["done"] if word != "block"]  # its rule is named, if any
+    return f"bypassed {', '.join(done)}" if done else ""
 
 
 def _cache(cache: Notes | None, redactor: Redactor) -> str:
@@ -128,6 +139,9 @@ def _block(notes: Notes, redactor: Redactor) -> str:
         return ""
     exception = block.get("exception")
     if not is_blocked(notes):
+        if block.get("action") == "bypass":
+            policy = visible(block.get("policy"), _LONGEST_NAME)
+            return f"{cited(block) if block.get('rule') else policy} bypassed"
         return f"{cited(exception)} allowed" if exception else ""
     if block.get("rule"):
         return f"{cited(block)} blocked"

@@ -17,11 +17,12 @@ from mitmproxy.addonmanager import Loader
 from mitmproxy.proxy import layer, server_hooks
 from mitmproxy.proxy.mode_specs import UpstreamMode
 
-from forebay import outcome, settings
+from forebay import bypass, outcome, settings
 from forebay.errors import ForebayError
 from forebay.proxycore import (
     again,
     bodies,
+    bypassing,
     codings,
     framing,
     holding,
@@ -104,6 +105,7 @@ class Proxycore:
 
     def __init__(self) -> None:
         self._selfloop = selfloop.SelfLoop()
+        self._bypassing = bypassing.Bypassing()
         self._running = False
         self._strategy_before: str | None = None
         self._warned: set[str] = set()
@@ -111,6 +113,7 @@ class Proxycore:
     def load(self, loader: Loader) -> None:
         """Declare the options."""
         settings.declare(loader)
+        bypassing.declare(loader)
         loader.add_option(
             "forebay_lazy",
             str,
@@ -144,6 +147,8 @@ class Proxycore:
         # Not in load: mitmproxy takes a script into its chain only after all of
         # its addons were loaded, and configures it then.
         unloaded.FENCE.uninstall()
+        if bypass.OPTION in updated:
+            self._bypassing.configure(running=self._running)
         if not updated & _OPTIONS:
             return
         try:
@@ -210,6 +215,7 @@ class Proxycore:
             if guard.patch is not None:
                 guard.patch.uninstall()
         codings.PATCH.uninstall()
+        self._bypassing.done()
         self._set_strategy(None)
         if self._running and ctx.options.blocklist and not ctx.master.should_exit.is_set():
             self._running = False
@@ -243,6 +249,11 @@ class Proxycore:
         self._begin(flow)
 
     @_survives
+    def http_connected(self, flow: http.HTTPFlow) -> None:
+        """See ``bypassing``."""
+        self._bypassing.accepted(flow)
+
+    @_survives
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         """Begin the outcome, drop fields for this hop, refuse a request that came back to us."""
         if not flow.live:
@@ -260,7 +271,9 @@ class Proxycore:
             logger.warning("proxycore: traffic goes on without a guard that failed: %s", cause)
 
     def _begin(self, flow: http.HTTPFlow) -> None:
+        asked = bypassing.take(flow.request)  # first: whatever fails, no origin sees it
         outcome.begin(flow)
+        self._bypassing.note(flow, asked)
         bodies.begin(flow)
         if flow.response is None and flow.error is None and self._selfloop.is_own(flow.client_conn):
             flow.response = selfloop.loop_detected()
@@ -268,7 +281,8 @@ class Proxycore:
 
     @_survives
     def request(self, flow: http.HTTPFlow) -> None:
-        """Tell the request body's consumers that it has ended."""
+        """Tell the request body's consumers that it has ended; see ``bypassing``."""
+        bypassing.clean_trailers(flow.request)
         bodies.finish_request(flow)
 
     @_survives

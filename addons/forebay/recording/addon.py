@@ -101,6 +101,10 @@ class RecordingAddon:
         what = "played" if session.tape.plays else "recorded"
         return f"recording {what}, {session.tape.mode}: {session.config.path}"
 
+    def status(self) -> dict[str, Any]:
+        """Return in plain types what is done with requests, and what was."""
+        return {"on": False} if self._session is None else self._session.status()
+
     def _end(self) -> None:
         session, self._session = self._session, None
         if session is not None:

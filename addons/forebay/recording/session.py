@@ -98,6 +98,21 @@ class Session:
             "secrets": secrets[:_MOST_TOLD],
         }
 
+    def status(self) -> dict[str, Any]:
+        """Return in plain types what is done with requests, and what was."""
+        tape, outcomes = self.tape, self.tape.outcomes
+        return {
+            "on": True,
+            "mode": str(tape.mode),
+            "file": None if self.config.path is None else str(self.config.path),
+            "interactions": len(tape.interactions()),
+            **{each: outcomes[each] for each in ("played", "recorded", "passed", "failed", "open")},
+            "refused": outcomes["refused"],
+            "fenced": len(self.fenced),
+            "skipped": len(self.skipped),
+            "untrusting": len(self.untrusting),
+        }
+
     def tell(self) -> None:
         """Log what would otherwise be lost with the process."""
         for each in self.tape.refused:

@@ -5,6 +5,7 @@ Pure.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -201,6 +202,11 @@ class Tape:
             for number, each in enumerate(self.recorded or ())
             if number not in self._played
         ]
+
+    @property
+    def outcomes(self) -> Counter[str]:
+        """How many requests had which outcome."""
+        return Counter(each.outcome for each in self.asked)
 
     @property
     def is_changed(self) -> bool:

@@ -7,11 +7,12 @@ from collections import Counter
 from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import PurePath
+from typing import Any
 
 from mitmproxy import command, ctx, exceptions, http
 from mitmproxy.addonmanager import Loader
 
-from forebay import outcome, settings
+from forebay import bypass, outcome, settings
 from forebay.errors import ForebayError
 from forebay.rewrite.editor import Editor
 from forebay.rewrite.load import RuleSet, environment_of, loader, sources
@@ -107,6 +108,22 @@ class RewriteAddon:
         """Return what the start line says of this addon."""
         return f"rewrite {self._editor.rules}" if ctx.options.rewrite else "rewrite off"
 
+    def status(self) -> dict[str, Any]:
+        """Return in plain types which rules are in force, and how often they applied."""
+        if not ctx.options.rewrite:
+            return {"on": False}
+        rules, counts = self._editor.rules, self._editor.counts
+        return {
+            "on": True,
+            "rules": len(rules.active),
+            "rules_off": len(rules.rules) - len(rules.active),
+            "applied": counts.total(),
+            "groups_on": sorted(rules.groups_on),
+            "groups_off": sorted(rules.groups_off),
+            "toggled": len(self._toggled),
+            **self._files.status(),
+        }
+
     @command.command("forebay.rewrite.group")  # type: ignore[untyped-decorator]
     def switch(self, group: str, on: bool) -> None:
         """Switch a group of rewrite rules on or off."""
@@ -161,6 +178,8 @@ class RewriteAddon:
             return None
         if not len(rules.request) and not len(rules.bodies):
             return None
+        if outcome.bypasses(flow, bypass.REWRITE):
+            return None
         return self._editor.request(flow)
 
     def request(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
@@ -198,7 +217,7 @@ class RewriteResponsesAddon:
             return None
         if not flow.live:
             return None  # loaded from a file: a record, not traffic
-        if outcome.answered_by(flow) in OWN_ANSWERS:
+        if outcome.answered_by(flow) in OWN_ANSWERS or outcome.bypasses(flow, bypass.REWRITE):
             return None
         return self._editor.response(flow)
 

@@ -14,7 +14,7 @@ from functools import partial
 
 from mitmproxy import http as mhttp
 
-from forebay import contentcoding, outcome
+from forebay import outcome
 from forebay.outcome import Outcome
 from forebay.proxycore import bodies, source
 from forebay.rewrite import body, localfile
@@ -32,9 +32,10 @@ from forebay.rewrite.flows import (
 )
 from forebay.rewrite.load import RuleSet
 from forebay.rewrite.rule import Mode, Phase
-from forebay.rewrite.run import NOWHERE, UNSAID, Applied, Result, changes_of, run
+from forebay.rewrite.run import NOWHERE, UNSAID, Result, run
 from forebay.rewrite.template import Values
 from forebay.rewrite.urledit import answer_fields
+from forebay.rewrite.whole import asked_whole
 
 logger = logging.getLogger(__name__)
 
@@ -224,30 +225,11 @@ class Editor:
         """
         if not len(self.rules.bodies) or result.answer is not None:
             return
-        exchange = result.exchange
-        rules = self.rules.bodies
-        rule = next(
-            (
-                rules.rules[number]
-                for number in rules.candidates(exchange)
-                if rules.rules[number].mode is Mode.ACT
-                and rules.rules[number].matcher.match(exchange, of_response=True) is not None
-            ),
-            None,
-        )
-        if rule is None:
-            return
-        kept = tuple(
-            (name, _known_codings(value) if name.lower() == b"accept-encoding" else value)
-            for name, value in flow.request.headers.fields
-            if name.lower() not in (b"range", b"if-range")
-        )
-        if kept != flow.request.headers.fields:
-            before = exchange_of(flow, Phase.REQUEST)
-            flow.request.headers.fields = kept
-            after = replace(before, request=kept)
-            entry = entry_of(Applied(rule, changes_of(before, after)), Phase.REQUEST)
-            _note(flow, [entry])
+        sent = replace(result.exchange, request=flow.request.headers.fields)
+        applied, fields = asked_whole(self.rules.bodies, result.exchange, sent)
+        if applied is not None:
+            flow.request.headers.fields = fields
+            _note(flow, [entry_of(applied, Phase.REQUEST)])
 
     def _expect_response(
         self, flow: mhttp.HTTPFlow, tasks: tuple[Task, ...], entries: list[Outcome]
@@ -353,16 +335,6 @@ def _too_long(limit_bytes: int) -> str:
 def _fills(task: Task) -> bool:
     """Return whether *task* has something for an empty body, too."""
     return any(isinstance(edit, WholeText) for edit in task.edits.edits)
-
-
-def _known_codings(value: bytes) -> bytes:
-    """Return an Accept-Encoding without codings that nobody here can undo."""
-    kept = [
-        part.strip()
-        for part in value.decode("latin-1").split(",")
-        if part.partition(";")[0].strip().lower() in {*contentcoding.KNOWN, "identity", ""}
-    ]
-    return ", ".join(filter(None, kept)).encode("latin-1") or b"identity"
 
 
 def _not_found(entry: Outcome) -> mhttp.Response:

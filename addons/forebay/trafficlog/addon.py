@@ -20,13 +20,14 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from mitmproxy import command, connection, ctx, dns, http, tcp, tls, udp
 from mitmproxy.addonmanager import Loader
 from mitmproxy.proxy import server_hooks
 from mitmproxy.proxy.mode_specs import Socks5Mode
 
-from forebay import outcome, settings
+from forebay import outcome, rulefiles, settings
 from forebay.errors import ForebayError
 from forebay.paths import shown
 from forebay.proxycore import malformed, unreachable
@@ -132,6 +133,14 @@ class TrafficlogAddon:
         if path is None:
             return "log off"
         return f"log {shown(path)}"
+
+    def status(self) -> dict[str, Any]:
+        """Return in plain types what was written, what waits, and what is wrong."""
+        found = self._recorder.status()
+        problems = [*found.pop("problems", []), *rulefiles.refusals(self._redaction.refused)]
+        if self._recorder.writing.refuses() is not None:
+            problems.append("requests are answered 503 (trafficlog_on_error=block)")
+        return {**found, "problems": problems}
 
     @command.command("forebay.log.rotate")  # type: ignore[untyped-decorator]
     def rotate(self) -> str:

@@ -22,12 +22,16 @@ class Backlog:
         max_records: how many may wait.
         max_bytes: how much they may hold in all.
         instance: whose records they are, for the gaps.
+
+    Attributes:
+        lost: how many were not queued, or noted as lost.
     """
 
     def __init__(self, max_records: int, max_bytes: int, instance: str | None = None) -> None:
         self._max_records = max_records
         self._max_bytes = max_bytes
         self._instance = instance
+        self.lost = 0
         self._items: deque[tuple[Record | Gap, Finish | None, int]] = deque()
         self._bytes = 0
         self._gap: Gap | None = None  # younger than all that waits
@@ -37,6 +41,11 @@ class Backlog:
 
     def __len__(self) -> int:
         return len(self._items)
+
+    @property
+    def size_bytes(self) -> int:
+        """How much is held by what waits."""
+        return self._bytes
 
     @property
     def fill(self) -> float:
@@ -57,6 +66,7 @@ class Backlog:
         """Note that the record numbered *seq* will not be written."""
         # Records between two losses would have queued the first as its own
         # gap, so the numbers are contiguous unless threads raced for them.
+        self.lost += 1
         gap = self._gap
         first = last = seq
         if gap is not None:

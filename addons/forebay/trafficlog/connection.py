@@ -168,6 +168,7 @@ def _of_connect(
         "user_agent": parts.excerpt(redactor, user_agent, parts.USER_AGENT_CHARS),
         "protocol_version": parts.version(request.http_version),
         "attempt": notes.get("attempt"),
+        "bypass": parts.verdict(redactor, notes, "bypass"),
         "block": parts.verdict(redactor, notes, "block"),
     }
 

@@ -177,6 +177,7 @@ def of_http(
         attempt=notes.get("attempt"),
         retried=notes.get("retried"),
         background=notes.get("background"),
+        bypass=parts.verdict(redactor, notes, "bypass"),
         block=parts.verdict(redactor, notes, "block"),
         rewrite=parts.verdict(redactor, notes, "rewrite"),
         cache=parts.verdict(redactor, notes, "cache"),

@@ -71,6 +71,7 @@ _NAMES = {
     "retried": "forebay.retried",
     "background": "forebay.background",
     "answered_by": "forebay.answered_by",
+    "bypass": "forebay.bypass",
     "block": "forebay.block",
     "rewrite": "forebay.rewrite",
     "cache": "forebay.cache",
@@ -145,7 +146,9 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename=_NAMES)
         background: true for a request that the cache sent on its own account, to
             refresh what is stored; the client named is the one it answered before.
         answered_by: ``origin``, or which addon of ours (or ``replay``) answered.
-        block: verdict of the blocklist.
+        bypass: where the request had the field X-Forebay-Bypass: ``asked``, ``done`` (what
+            was gone round) and ``ignored`` (why the rest was not).
+        block: verdict of the blocklist; its action is ``bypass`` where a rule would have blocked.
         rewrite: the rewrite rules that applied.
         cache: verdict of the cache.
         client_messages: messages from the client (websocket), or pieces (raw bytes).
@@ -209,6 +212,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename=_NAMES)
     attempt: int | None = None
     retried: bool | None = None
     background: bool | None = None
+    bypass: Verdict | None = None
     block: Verdict | None = None
     rewrite: list[Any] | None = None
     cache: Verdict | None = None

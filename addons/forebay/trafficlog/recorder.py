@@ -11,7 +11,7 @@ import logging
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Concatenate
+from typing import Any, Concatenate
 
 from mitmproxy import flow as mflow
 
@@ -39,6 +39,7 @@ class Recorder:
         redactor: what keeps secrets out of them.
         instance: the process that all of them name.
         writing: how they are written, as the options say.
+        last_seq: the number of the last record; None before the first.
     """
 
     def __init__(self) -> None:
@@ -48,6 +49,7 @@ class Recorder:
         self.redactor = DEFAULT
         self.instance = uuid.uuid4().hex[:12]
         self.writing = Writing()
+        self.last_seq: int | None = None
         self._writer: Writer | None = None
         self._wanted: Path | None = None
         self._warned: set[tuple[str, int]] = set()
@@ -74,6 +76,17 @@ class Recorder:
         before, self._writer, self._wanted = self._writer, writer, path
         if before is not None:
             before.close(CLOSE_S)
+
+    def status(self) -> dict[str, Any]:
+        """Return in plain types what was written, what waits, and what is wrong."""
+        if self._writer is None:
+            return {"on": False}
+        return {
+            "on": True,
+            "instance": self.instance,
+            "last_seq": self.last_seq,
+            **self._writer.status(),
+        }
 
     def rotate(self) -> None:
         """Begin a new file, and keep the one before as it is."""
@@ -134,7 +147,7 @@ class Recorder:
         """
         if self._writer is None:
             return
-        seq = next(self.numbers)
+        self.last_seq = seq = next(self.numbers)
         try:
             record = make(Draft(seq, self.instance, self.redactor), *args, **kwargs)
             self._writer.put(record, finish, held_bytes)

@@ -50,6 +50,11 @@ class Redaction:
         self._home = home
         self._files.read(sources(shipped, user), running=running)
 
+    @property
+    def refused(self) -> tuple[str, ...]:
+        """What is wrong with an edit which is not in force for it."""
+        return self._files.refused
+
     def start(self) -> None:
         """Begin to watch the files."""
         self._files.start()

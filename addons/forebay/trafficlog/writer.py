@@ -20,6 +20,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from forebay.errors import ForebayError
 from forebay.trafficlog import redact
@@ -83,6 +84,8 @@ class Writer:
         self._report = report
         self._file = RotatingFile(path, clock=clock, wall=wall, warn=self._warn)
         self._backlog = Backlog(max_records, max_bytes, instance)
+        self._limits = max_records, max_bytes
+        self._written = 0
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._closing = threading.Event()
@@ -93,12 +96,34 @@ class Writer:
         self._thread: threading.Thread | None = None
         self._warned: set[object] = set()
         self._trouble: Trouble | None = None
+        self._trouble_text = ""
         self._at_disk_since_s: float | None = None
 
     @property
     def path(self) -> Path:
         """The file that is written to."""
         return self._file.path
+
+    def status(self) -> dict[str, Any]:
+        """Return in plain types what was written, what waits, and what is wrong."""
+        max_records, max_bytes = self._limits
+        since_s, lost, problems = self._at_disk_since_s, self._backlog.lost, []
+        if self._trouble is not None:
+            problems.append(self._trouble_text)
+        elif since_s is not None and self._clock() - since_s > PATIENCE_S:
+            problems.append("the disk does not answer")
+        if lost:
+            problems.append(f"expected every record in the log, found {lost:,} lost")
+        return {
+            "file": str(self.path),
+            "written": self._written,
+            "lost": lost,
+            "waiting_records": len(self._backlog),
+            "waiting_limit_records": max_records,
+            "waiting_bytes": self._backlog.size_bytes,
+            "waiting_limit_bytes": max_bytes,
+            "problems": problems,
+        }
 
     def adopt(self, rotation: Rotation, sync_every_s: float | None) -> None:
         """Do so from now on.
@@ -246,6 +271,7 @@ class Writer:
     def _write(self, lines: list[bytes]) -> None:
         """Write all *lines*, however long the disk refuses, unless we are closing."""
         self._at_disk_since_s = since_s = self._clock()
+        count = len(lines)
         while True:
             written, error = self._file.append(b"".join(lines))
             if error is None:
@@ -262,6 +288,7 @@ class Writer:
                 return
             lines = _not_in(written, lines)
             self._closing.wait(self._retry_s)
+        self._written += count
         self._at_disk_since_s = None
         with self._lock:
             if self._trouble is not None and self._backlog.fill < 0.5:
@@ -273,7 +300,7 @@ class Writer:
         if trouble is Trouble.LOST:
             self._report(trouble, text)
         elif self._trouble is None or trouble > self._trouble:
-            self._trouble = trouble
+            self._trouble, self._trouble_text = trouble, text
             self._report(trouble, text)
 
     def _warn(self, cause: object, message: str) -> None:
