@@ -63,3 +63,16 @@ def test_nothing_is_kept_of_a_client_that_is_gone(opts):
     gc.collect()
 
     assert len(passed._passed) == 0
+
+
+def test_what_was_counted_is_told_when_the_patch_is_gone(opts):
+    """The log records what is under way when the proxy ends, after us."""
+    passed.PATCH.install()
+    context = client_context(opts)
+    context.server = connection.Server(address=("192.0.2.9", 443))
+    driver = Driver(TCPLayer(context, ignore=True))
+    driver.feed(events.Start())
+    driver.data(context.client, b"abc")
+    passed.PATCH.uninstall()
+
+    assert passed.of(context.client) == passed.Traffic(1, 0, 3, 0)
