@@ -147,3 +147,15 @@ class TestStatus:
         os.close(write_to)
 
         assert (done.returncode, done.stderr) == (status, said)
+
+    def test_no_output_at_all_is_no_mistake(self):
+        """Closed by the shell: ``>&-``."""
+        code = (
+            "import sys; from forebay.cli.output import guarded; sys.exit(guarded('x', lambda: 0))"
+        )
+
+        done = subprocess.run(
+            ["sh", "-c", '"$@" >&-', "sh", sys.executable, "-c", code], capture_output=True
+        )
+
+        assert (done.returncode, done.stderr) == (0, b"")

@@ -18,6 +18,7 @@ from forebay.recording.fixture import ForebayProxy
 from forebay.recording.proxycommand import proxy_command
 from forebay.recording.proxyprocess import ProxyProcess
 from origins import Origin, Reply
+from proxies import ROOT
 
 pytestmark = pytest.mark.integration
 
@@ -430,3 +431,18 @@ def test_it_answers_in_the_form_in_which_the_client_asks(process, authority, cas
     assert first[3][2] == bytes(range(256)) * 1000
     assert found.failures == []
     assert [path.suffix for path in Path(cassette.parent).rglob("*.bin")] == [".bin"]
+
+
+def test_the_short_pipeline_keeps_its_recording_when_it_is_ended(start_proxy, tmp_path):
+    """It has no blocklist, and its addons end as those of the whole one do."""
+    cassette = tmp_path / "cassette.yaml"
+    script = ROOT / "addons" / "only_recording.py"
+    with Origin(lambda _: Reply(body=b"kept")) as origin:
+        proxy = start_proxy(script=script, recording_file=cassette)
+        run = ["curl", "-sS", "-x", proxy.url, f"http://127.0.0.1:{origin.port}/"]
+        assert subprocess.run(run, capture_output=True, check=True).stdout == b"kept"
+        proxy.stop()
+
+    assert "kept" in cassette.read_text(encoding="utf-8")
+    assert list((proxy.home / "run").iterdir()) == []
+    assert "Traceback" not in proxy.text()

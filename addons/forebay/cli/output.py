@@ -24,7 +24,8 @@ def guarded(command: str, work: Callable[[], int]) -> int:
     """Return the exit status of *work*; what went wrong is one line each, never a traceback."""
     try:
         status = work()
-        sys.stdout.flush()
+        if sys.stdout is not None:  # closed before we began
+            sys.stdout.flush()
         return status
     except ForebayError as error:
         for line in str(error).splitlines():

@@ -217,7 +217,8 @@ class Proxycore:
         codings.PATCH.uninstall()
         self._bypassing.done()
         self._set_strategy(None)
-        if self._running and ctx.options.blocklist and not ctx.master.should_exit.is_set():
+        is_filter = "blocklist" in ctx.options and ctx.options.blocklist  # not every pipeline's
+        if self._running and is_filter and not ctx.master.should_exit.is_set():
             self._running = False
             with contextlib.suppress(CoreMismatchError):  # nothing of ours fits this core
                 unloaded.FENCE.install()
