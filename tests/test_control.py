@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import stat
 
 import pytest
@@ -35,7 +36,7 @@ async def opened(control):
 
 def session(tmp_path, talk, option=None):
     """Run *talk* in a proxy whose home is *tmp_path*/home; *option* is its forebay_control."""
-    control = Control()
+    control = Control(look_s=0.01)
 
     async def run():
         with taddons.context(Proxyserver(), Offers(), control) as tctx:
@@ -114,16 +115,36 @@ def test_the_status_is_told(tmp_path):
     assert found["proxy"]["pid"] == os.getpid()
 
 
-def test_a_path_that_cannot_be_written_is_an_error(tmp_path, caplog):
+@pytest.mark.parametrize("path", ["", "run"])
+def test_a_file_that_is_gone_is_written_again(tmp_path, path):
+    """With its folders, and as private as they were."""
+
+    async def talk():
+        before = own(tmp_path).read_text()
+        shutil.rmtree(tmp_path / "home" / path)
+        async with asyncio.timeout(20):
+            while not own(tmp_path).exists():
+                await asyncio.sleep(0)  # nothing tells of a file
+        modes = [
+            stat.S_IMODE(each.stat().st_mode) for each in (own(tmp_path), own(tmp_path).parent)
+        ]
+        return own(tmp_path).read_text() == before, modes
+
+    assert session(tmp_path, talk) == (True, [0o600, 0o700])
+    assert not own(tmp_path).exists()
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"), [("no/f", "No such file or directory"), ("folder", "Is a directory")]
+)
+def test_a_path_that_cannot_be_written_is_an_error(tmp_path, caplog, path, reason):
+    (tmp_path / "folder").mkdir()
+
     async def talk():
         return [(each.levelname, each.message) for each in caplog.records]
 
-    assert session(tmp_path, talk, tmp_path / "no" / "f") == [
-        (
-            "ERROR",
-            "forebay_control: expected a file that can be written, found No such file or directory",
-        )
-    ]
+    line = f"expected a file that can be written, found {tmp_path / path}: {reason}"
+    assert session(tmp_path, talk, tmp_path / path) == [("ERROR", f"forebay_control: {line}")]
 
 
 @pytest.mark.parametrize("where", ["home", "home/run"])

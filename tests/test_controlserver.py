@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from forebay.controlserver import ControlServer
+from forebay.controlserver import _MOST_STRANGERS, ControlServer
 from forebay.errors import ForebayError
 
 LONG = "x" * 200_000
@@ -26,11 +26,16 @@ async def _refuse(said):
     raise ForebayError("expected another, found this")
 
 
+async def _answer_no_json(said):
+    return {"a": {1, 2}}
+
+
 def session(talk, released=lambda: None):
     """Run *talk* with a server and its port."""
 
     async def run():
-        server = ControlServer({"echo": _echo, "fail": _fail, "refuse": _refuse}, released)
+        handlers = {"echo": _echo, "fail": _fail, "refuse": _refuse, "set": _answer_no_json}
+        server = ControlServer(handlers, released)
         port = await server.start()
         try:
             return await talk(server, port)
@@ -64,6 +69,7 @@ def test_handlers_are_served():
             {"token": token, "do": "echo", "text": "a\nb"},
             {"token": token, "do": "refuse"},
             {"token": token, "do": "fail"},
+            {"token": token, "do": "set"},
             {"token": token, "do": "else"},
         )
 
@@ -72,7 +78,13 @@ def test_handlers_are_served():
         {"said": "a\nb"},
         {"error": "expected another, found this"},
         {"error": "fail failed: KeyError('x')"},
-        {"error": "expected one of control.hello, control.hold, echo, fail, refuse, found 'else'"},
+        {
+            "error": "set failed: TypeError('Object of type set is not JSON serializable')",
+        },
+        {
+            "error": "expected one of control.hello, control.hold, echo, fail, refuse, set, "
+            "found 'else'"
+        },
     ]
 
 
@@ -133,6 +145,26 @@ def test_a_strangers_line_is_a_short_one():
             writer.close()
 
     assert session(talk) == b""
+
+
+def test_strangers_make_room_for_those_who_come_later():
+    """They would use up the sockets that the traffic needs, or keep out who is known."""
+
+    async def talk(server, port):
+        first, *others = [
+            await asyncio.open_connection("127.0.0.1", port) for _ in range(_MOST_STRANGERS)
+        ]
+        answers = await ask(port, {"token": server.token, "do": "control.hello"})
+        async with asyncio.timeout(20):
+            was_shown_out = await first[0].read() == b""
+        reader, writer = others[-1]
+        writer.write(json.dumps({"token": server.token, "do": "control.hello"}).encode() + b"\n")
+        answers.append(json.loads(await reader.readline()))
+        for _, each in (first, *others):
+            each.close()
+        return was_shown_out, answers
+
+    assert session(talk) == (True, [{}, {}])
 
 
 def test_who_holds_the_proxy_ends_it_by_leaving():

@@ -45,6 +45,7 @@ def test_of_the_proxy_itself(tmp_path):
     found = collected(Proxyserver(), Tells("forebay.x", {}))["proxy"]
 
     assert (found["pid"], found["uptime_s"], found["started_at_s"]) == (os.getpid(), 100.0, 900.0)
+    assert found["counting_since_at_s"] == 1000.0
     assert (found["clients"], found["servers"], found["listening"]) == (0, 0, [])
     assert found["turbo"] is False
     assert found["home"].endswith(".forebay")
@@ -56,6 +57,7 @@ def test_addons_come_in_the_order_of_the_start_line_then_by_name():
         Tells("forebay.cache", {"entries": 3}, "cache 1 GB"),
         Tells("forebay.apple", {"a": 2}, ""),
         Tells("forebay.blocklist", {"rules": 2}, "blocklist 2 rules"),
+        Tells("forebay.trafficlog", {}, "log off"),
     ]
 
     found = collected(*addons)
@@ -63,6 +65,7 @@ def test_addons_come_in_the_order_of_the_start_line_then_by_name():
     assert list(found.items())[2:] == [
         ("blocklist", {"summary": "2 rules", "rules": 2}),
         ("cache", {"summary": "1 GB", "entries": 3}),
+        ("trafficlog", {"summary": "off"}),
         ("apple", {"summary": "off", "a": 2}),
         ("zebra", {"summary": "off", "a": 1}),
     ]

@@ -7,6 +7,7 @@ serves, so that it is the sign to wait for, too.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -30,6 +31,7 @@ logger = logging.getLogger(__name__)
 AUTO = "auto"
 OFF = ("off", "")
 _HELLO_S = 2.0
+_LOOK_S = 10.0
 
 
 class Control:
@@ -37,14 +39,20 @@ class Control:
 
     Addons offer something by a method ``control_handlers``, which returns
     handlers by name; ``status`` tells what they say of themselves.
+
+    Args:
+        clock: POSIX time in seconds.
+        look_s: how often to look whether the file is still there.
     """
 
     name = "forebay.control"
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, clock: Callable[[], float] = time.time, look_s: float = _LOOK_S) -> None:
         self._clock = clock
+        self._look_s = look_s
         self._server: ControlServer | None = None
         self._opening: asyncio.Task[None] | None = None
+        self._keeping: asyncio.Task[None] | None = None
         self._file: Path | None = None
         self._said: dict[str, Any] = {}
 
@@ -91,20 +99,19 @@ class Control:
             else:
                 path = settings.path("forebay_control", option)
                 await self._open(server, path, with_bundle=True)
-        except (ForebayError, OSError) as error:
+        except ForebayError as error:
             server.close()
-            found = (error.strerror if isinstance(error, OSError) else None) or error
             if option == AUTO:  # nobody has asked for it, so that it costs itself only
-                logger.warning("%s; forebay status will not find this proxy", _named(found))
+                logger.warning("%s; forebay status will not find this proxy", error)
             else:
-                logger.error("%s", _named(found))  # mitmproxy leaves on it
+                logger.error("%s", error)  # mitmproxy leaves on it
 
     async def _open_at_home(self, server: ControlServer) -> None:
         home = settings.home()
         file = controlfile.path_of(home, os.getpid())
-        folder = settings.writable_folder("forebay_control", file.parent)
-        folder.chmod(0o700)  # fails where it is another user's, who could put others' files there
+        _make_private(file.parent)
         await self._open(server, file, with_bundle=False)
+        self._keeping = asyncio.get_running_loop().create_task(self._keep(file))
         threading.Thread(
             target=controlfile.remove_dead,
             args=(home, _HELLO_S),
@@ -114,6 +121,20 @@ class Control:
         ).start()
 
     async def _open(self, server: ControlServer, path: Path, *, with_bundle: bool) -> None:
+        try:
+            said = await self._opened(server, path, with_bundle=with_bundle)
+            _write(path, said)
+        except OSError as error:
+            raise ForebayError(
+                f"forebay_control: expected a file that can be written, found {path}: "
+                f"{error.strerror or error}"
+            ) from None
+        self._file, self._said = path, said
+
+    async def _opened(
+        self, server: ControlServer, path: Path, *, with_bundle: bool
+    ) -> dict[str, Any]:
+        """Open the port; return what the file says."""
         port = await server.start()
         ca = settings.path("confdir", ctx.options.confdir) / "mitmproxy-ca-cert.pem"
         said = {
@@ -127,14 +148,23 @@ class Control:
         }
         if with_bundle:  # for those who start us: it takes time, and clients that are told of it
             said["ca_bundle"] = str(await asyncio.to_thread(cabundle.write, ca, path.parent))
-        wholefile.write(path, json.dumps(said).encode(), mode=0o600)
-        self._file, self._said = path, said
+        return said
+
+    async def _keep(self, file: Path) -> None:
+        """Write the file again when it is gone: with its home, or as one of the dead."""
+        while True:
+            await asyncio.sleep(self._look_s)
+            if not await asyncio.to_thread(file.exists):
+                with contextlib.suppress(ForebayError, OSError):  # tried again
+                    _make_private(file.parent)
+                    _write(file, self._said)
 
     def done(self) -> None:
         """Close it."""
-        if self._opening is not None:
-            self._opening.cancel()
-            self._opening = None
+        for task in (self._opening, self._keeping):
+            if task is not None:
+                task.cancel()
+        self._opening = self._keeping = None
         if self._server is not None:
             self._server.close()
             self._server = None
@@ -143,11 +173,18 @@ class Control:
             self._file = None
 
 
-def _named(found: object) -> str:
-    text = str(found)
-    if text.startswith("forebay_"):
-        return text  # it names its option
-    return f"forebay_control: expected a file that can be written, found {text}"
+def _make_private(folder: Path) -> None:
+    settings.writable_folder("forebay_control", folder)
+    try:
+        folder.chmod(0o700)
+    except OSError as error:  # it is another user's, who could put others' files there
+        raise ForebayError(
+            f"forebay_control: expected a folder of this user, found {folder}: {error.strerror}"
+        ) from None
+
+
+def _write(path: Path, said: Mapping[str, Any]) -> None:
+    wholefile.write(path, json.dumps(said).encode(), mode=0o600)
 
 
 def _listening() -> list[tuple[Any, ...]]:

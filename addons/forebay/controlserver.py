@@ -1,7 +1,8 @@
 """Serve callers on loopback: one line of JSON in, one line out.
 
 Who knows the token may come in.  Whoever else connects, such as a web page that
-tries ports, has one short line and little time, and is shown out.
+tries ports, has one short line and little time, and is shown out; when there are
+many such, whoever came first.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ type Handler = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 _LONGEST_LINE_BYTES = 64 * 1024 * 1024
 _FIRST_LINE_BYTES = 64 * 1024
 _FIRST_LINE_S = 10.0
+_MOST_STRANGERS = 64
 
 
 class ControlServer:
@@ -41,6 +43,7 @@ class ControlServer:
         self._released = released
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._strangers: dict[asyncio.Task[None], None] = {}  # in the order in which they came
         self._holders: set[asyncio.Task[None]] = set()
         self.token = secrets.token_urlsafe(32)
 
@@ -68,21 +71,32 @@ class ControlServer:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
+        self._admit(task)
         try:
             line = await asyncio.wait_for(reader.readline(), _FIRST_LINE_S)
+            self._strangers.pop(task, None)
             while line:
                 is_known, answer = await self._answer(line)
-                writer.write(json.dumps(answer).encode() + b"\n")
+                writer.write(answer)
                 await writer.drain()
                 line = await _line(reader) if is_known else b""
         except (OSError, ValueError, TimeoutError, EOFError, asyncio.CancelledError):
             pass  # it has left, or said nothing in time, or too much, or the proxy ends
         finally:
             self._tasks.discard(task)
+            self._strangers.pop(task, None)
             writer.close()
             if task in self._holders:
                 self._holders.discard(task)
                 self._released()
+
+    def _admit(self, task: asyncio.Task[None]) -> None:
+        """Take one more who has said nothing yet: they must not use up the traffic's sockets."""
+        self._strangers[task] = None
+        if len(self._strangers) > _MOST_STRANGERS:
+            first = next(iter(self._strangers))
+            del self._strangers[first]
+            first.cancel()
 
     async def _hello(self, said: Mapping[str, Any]) -> Mapping[str, Any]:
         """Say that we are here."""
@@ -95,7 +109,7 @@ class ControlServer:
         self._holders.add(task)
         return {}
 
-    async def _answer(self, line: bytes) -> tuple[bool, Mapping[str, Any]]:
+    async def _answer(self, line: bytes) -> tuple[bool, bytes]:
         """Return whether the token was right, and what is said."""
         try:
             said = json.loads(line)
@@ -107,18 +121,22 @@ class ControlServer:
         handler = self._handlers.get(wanted)
         if handler is None:
             known = ", ".join(sorted(self._handlers))
-            return True, {"error": f"expected one of {known}, found {wanted!r:.70}"}
+            return True, _line_of(error=f"expected one of {known}, found {wanted!r:.70}")
         try:
-            return True, await handler(said)
+            return True, _line_of(**await handler(said))
         except ForebayError as error:
-            return True, {"error": str(error)}
+            return True, _line_of(error=str(error))
         except Exception as error:  # the boundary: a caller gets a line, and the proxy goes on
             logger.warning("control: %s failed: %r", wanted, error)
-            return True, {"error": f"{wanted} failed: {error!r}"}
+            return True, _line_of(error=f"{wanted} failed: {error!r}")
 
 
-def _unknown(error: str) -> tuple[bool, Mapping[str, Any]]:
-    return False, {"error": error, "unknown": True}
+def _unknown(error: str) -> tuple[bool, bytes]:
+    return False, _line_of(error=error, unknown=True)
+
+
+def _line_of(**said: object) -> bytes:
+    return json.dumps(said).encode() + b"\n"
 
 
 async def _line(reader: asyncio.StreamReader) -> bytes:

@@ -24,13 +24,14 @@ from forebay import settings
 from forebay.announce import SUMMARISED
 from forebay.errors import ForebayError
 
-_STARTED = "forebay_started_at_s"
+_STARTED, _LOADED = "forebay_started_at_s", "forebay_loaded_at_s"
 _OURS = "forebay."
 
 
 def begin(master: Master, now_s: float) -> None:
-    """Note that the proxy has started; only the first time counts, as scripts may be touched."""
+    """Note that our addons are loaded: once a script is touched that is not the proxy's start."""
     vars(master).setdefault(_STARTED, now_s)
+    vars(master)[_LOADED] = now_s
 
 
 def collected(now_s: float) -> dict[str, Any]:
@@ -54,7 +55,8 @@ def _section(key: str, addon: Any) -> dict[str, Any]:
         summary = addon.summary() if hasattr(addon, "summary") else ""
     except Exception as error:  # the boundary: what one cannot tell does not silence the others
         return {"problems": [f"expected its status, found {type(error).__name__}"]}
-    return {"summary": summary.removeprefix(f"{key} ") or "off", **section}
+    # It begins with the name of the addon, as it stands in the start line.
+    return {"summary": summary.partition(" ")[2] or "off", **section}
 
 
 def _proxy(now_s: float) -> dict[str, Any]:
@@ -68,6 +70,7 @@ def _proxy(now_s: float) -> dict[str, Any]:
         "version": forebay.__version__,
         "pid": os.getpid(),
         "started_at_s": round(started_at_s, 3),
+        "counting_since_at_s": round(vars(ctx.master).get(_LOADED, started_at_s), 3),
         "uptime_s": round(max(0.0, now_s - started_at_s), 3),
         "home": _home(),
         "mitmproxy": version.VERSION,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -24,6 +25,7 @@ class Proxies:
         self.home = home
         self._listeners = []
         self._ends = threading.Event()
+        self.was_asked = threading.Semaphore(0)
 
     def add(self, pid, answer, **more):
         """Have one with the number *pid* that answers so, or with None not at all."""
@@ -35,7 +37,7 @@ class Proxies:
 
     def write(self, pid, said):
         path = controlfile.path_of(self.home, pid)
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(said if isinstance(said, str) else json.dumps(said), encoding="utf-8")
         return path
 
@@ -48,8 +50,9 @@ class Proxies:
                 return
             with connection, connection.makefile("rb") as lines:
                 lines.readline()
+                self.was_asked.release()
                 if answer is None:
-                    self._ends.wait(60)
+                    self._ends.wait(120)
                 else:
                     connection.sendall(data)
 
@@ -151,6 +154,30 @@ def test_one_that_says_nothing_is_not_waited_for_long(proxies, asked, monkeypatc
     ]
     assert "proxy 7: well" in out
     assert silent.exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C comes in another way")
+@pytest.mark.parametrize("count", [1, 2])
+def test_ctrl_c_ends_it_at_once(proxies, tmp_path, count):
+    """However long those may hang that are asked."""
+    asked = [proxies.add(number, None) for number in range(count)]
+    script = (
+        "import sys; from forebay.cli import status\n"
+        "status.DEADLINE_S = 3600\n"
+        "sys.exit(status.run(sys.argv[1:]))"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, "--home", str(tmp_path / "home")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    for _ in asked:
+        assert proxies.was_asked.acquire(timeout=60)
+
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=60)
+
+    assert (process.returncode, out) == (130, b"")
 
 
 @pytest.mark.parametrize(

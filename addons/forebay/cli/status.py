@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import threading
 from collections.abc import Mapping
+from itertools import batched
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from forebay.recording.controlclient import NotThereError
 
 UNWELL = 3
 DEADLINE_S = 5.0
+_MOST_AT_ONCE = 32
 _EPILOG = """\
 Exit status: 0 all are well; 1 none runs; 2 bad input; 3 one runs and is not
 well, or does not answer. Not well means that something is on and does not do
@@ -28,6 +31,14 @@ all that it should, and that a person can mend it: a list that was never
 fetched, an edit of rules that was refused, records of the log that were lost, a
 disk that fails. Each is a line under "problems". What was switched off, or
 paused, is well.
+
+JSON: {"proxies": [...]}, in each "problems", "proxy", and a section for every
+addon. Names tell units: *_at_s is POSIX time in seconds, *_s seconds, *_bytes
+bytes, *_ratio 0 to 1; null is unknown or none. Counts begin at
+counting_since_at_s, those of the log with its file. In the cache, hit, stale,
+revalidated, refetched, miss and bypass are requests, as in forebay report;
+refreshed are fetches of its own. What was blocked are requests, tunnels,
+connections and DNS questions. Names may be added.
 """
 
 
@@ -76,12 +87,21 @@ def _run(given: argparse.Namespace) -> int:
 
 
 def _all(paths: list[Path]) -> list[dict[str, Any] | None]:
+    """Ask them at once, as one that hangs must not hold up the others; nor an end by Ctrl-C."""
     if len(paths) < 2:
         return [_told(path) for path in paths]
-    from concurrent.futures import ThreadPoolExecutor  # one that hangs must not hold up the others
+    found: dict[Path, dict[str, Any] | None] = {}
 
-    with ThreadPoolExecutor(max_workers=min(32, len(paths))) as pool:
-        return list(pool.map(_told, paths))
+    def tell(path: Path) -> None:
+        found[path] = _told(path)
+
+    for some in batched(paths, _MOST_AT_ONCE):
+        threads = [threading.Thread(target=tell, args=(path,), daemon=True) for path in some]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    return [found[path] for path in paths]
 
 
 def _told(path: Path) -> dict[str, Any] | None:
