@@ -15,7 +15,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 POLICY_MODULES = {
     ".": "addresses bypass charsets contentcoding endtoend errors mediatype names regexes schema secret yamltree",
-    "blocklist": "altsvc answer domains expiry expression facts index judge matcher options parse "
+    "blocklist": "altsvc answer clients domains expiry expression facts index judge matcher options parse "
     "pattern policies policyfile request resource rule stubs verdict",
     "rewrite": "answer body bodyedits cookies csp edits exchange fields importer index jsonpointer "
     "jsonschema lint match models parse partedits patterns query replay rule run template trial "
@@ -37,10 +37,11 @@ POLICY_MODULES = {
 OTHER_MODULES = {
     ".": "announce cabundle control controlfile controlserver outcome paths regularfile rulefile "
     "rulefiles settings shipped status watch wholefile",
-    "blocklist": "addon asked catalog current download load permits sources transfer updates",
+    "blocklist": "addon asked catalog config current download load refusal responses sources transfer "
+    "updates",
     "rewrite": "addon editor flows load localfile",
     "cache": "addon answer background collector config crowd database disk draft filedisk folder "
-    "generation intake inventory judge load lookup notices pending plan purge ram rawdisk rulebook "
+    "generation intake inventory judge load lookup notices pending plan purge ram rawdisk resolution rulebook "
     "store update valuefile variants",
     "trafficlog": "addon archive capture choice clients connection exchange filelock ledger "
     "logfile logfiles packing reader recorder redaction rotating writer writing",

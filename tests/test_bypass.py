@@ -150,13 +150,20 @@ class TestJudged:
         assert "".join(found.asked).isprintable()
 
 
+TO_DOCUMENT = (b"Sec-Fetch-Dest", b"document")
+
+
 class TestDoubt:
     @pytest.mark.parametrize(
         "fields",
         [
             (),
             ((b"Host", b"x"), (b"User-Agent", b"curl/8"), (b"Referer", b"http://x/")),
-            ((b"Sec-Fetch-Mode", b"navigate"), (b"Sec-Fetch-Site", b"none")),
+            (
+                (b"Sec-Fetch-Mode", b"navigate"),
+                (b"Sec-Fetch-Dest", b"document"),
+                (b"Sec-Fetch-Site", b"none"),
+            ),
         ],
     )
     def test_none(self, fields):
@@ -168,17 +175,22 @@ class TestDoubt:
             ((b"Origin", b"http://x"),),
             ((b"ORIGIN", b""),),
             ((b"origin", b"null"),),
-            ((b"Sec-Fetch-Mode", b"cors"),),
-            ((b"Sec-Fetch-Mode", b"no-cors"),),
-            ((b"Sec-Fetch-Mode", b"same-origin"),),
-            ((b"Sec-Fetch-Mode", b"websocket"),),
-            ((b"Sec-Fetch-Mode", b"Navigate"),),
-            ((b"Sec-Fetch-Mode", b""),),
-            ((b"Sec-Fetch-Mode", b"navigate, cors"),),
-            ((b"Sec-Fetch-Mode", b"navigate"), (b"sec-fetch-mode", b"cors")),
-            ((b"Sec-Fetch-Mode", b"navigate"), (b"sec-fetch-mode", b"navigate")),
+            (TO_DOCUMENT, (b"Sec-Fetch-Mode", b"cors")),
+            (TO_DOCUMENT, (b"Sec-Fetch-Mode", b"no-cors")),
+            (TO_DOCUMENT, (b"Sec-Fetch-Mode", b"same-origin")),
+            (TO_DOCUMENT, (b"Sec-Fetch-Mode", b"websocket")),
+            (TO_DOCUMENT, (b"Sec-Fetch-Mode", b"Navigate")),
+            (TO_DOCUMENT, (b"Sec-Fetch-Mode", b"")),
+            (TO_DOCUMENT, (b"Sec-Fetch-Mode", b"navigate, cors")),
+            (TO_DOCUMENT, (b"Sec-Fetch-Mode", b"navigate"), (b"sec-fetch-mode", b"cors")),
+            (TO_DOCUMENT, (b"Sec-Fetch-Mode", b"navigate"), (b"sec-fetch-mode", b"navigate")),
+            ((b"Sec-Fetch-Mode", b"navigate"),),
+            ((b"Sec-Fetch-Mode", b"navigate"), (b"Sec-Fetch-Dest", b"empty")),
+            ((b"Sec-Fetch-Mode", b"navigate"), (b"Sec-Fetch-Dest", b"iframe")),
+            ((b"Sec-Fetch-Mode", b"navigate"), TO_DOCUMENT, (b"sec-fetch-dest", b"empty")),
+            (TO_DOCUMENT,),
             ((b"Sec-Fetch-Site", b"same-origin"),),
-            ((b"Sec-Fetch-Mode", b"navigate"), (b"Origin", b"null")),
+            ((b"Sec-Fetch-Mode", b"navigate"), TO_DOCUMENT, (b"Origin", b"null")),
         ],
         ids=repr,
     )

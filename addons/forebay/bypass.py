@@ -5,7 +5,9 @@ to see what a request gets without them.  A page in a browser, or a client
 elsewhere, must not, so the field is honoured only where none of these holds:
 
 1. The client is not on this machine, or another proxy has passed the request on.
-2. A script in a browser made it: ``Sec-Fetch-Mode`` says so, or it has an ``Origin``.
+2. A script in a browser made it: ``Sec-Fetch-Mode`` or ``Sec-Fetch-Dest`` says so, or
+   it has an ``Origin``.  A service worker may add fields to a navigation that it has
+   caught and sends once more; but then that is one of a script's, to no document.
 3. It is a replay: who sends that is not who sent it first.
 4. The proxy stands in for a server (reverse mode): whoever is in front of it speaks
    for all of its clients, and need not say so.
@@ -43,6 +45,7 @@ _OF_PROXIES = frozenset(
     b"via forwarded client-ip x-client-ip x-cluster-client-ip x-real-ip true-client-ip "
     b"cf-connecting-ip fastly-client-ip".split()
 )
+_NAVIGATION = [(b"sec-fetch-dest", b"document"), (b"sec-fetch-mode", b"navigate")]
 _ALSO_OF_PROXIES = (b"x-forwarded-", b"x-original-", b"x-envoy-")
 
 
@@ -163,8 +166,7 @@ def doubt(
         return "the client is not on this machine"
     if is_reverse:
         return "reverse mode"
-    modes: list[bytes] = []
-    tells_mode = False
+    purpose: list[tuple[bytes, bytes]] = []
     for name, value in fields:
         lowered = name.lower()
         if lowered in _OF_PROXIES or lowered.startswith(_ALSO_OF_PROXIES):
@@ -172,11 +174,10 @@ def doubt(
         if lowered == b"origin":
             return "sent by a script in a browser (Origin)"
         if lowered.startswith(b"sec-fetch-"):
-            tells_mode = True
-            if lowered == b"sec-fetch-mode":
-                modes.append(value)
-    if tells_mode and modes != [b"navigate"]:
-        return "sent by a script in a browser (Sec-Fetch-Mode)"
+            purpose.append((lowered, value))
+    told = sorted(each for each in purpose if each[0] in (b"sec-fetch-dest", b"sec-fetch-mode"))
+    if purpose and told != _NAVIGATION:
+        return "sent by a script in a browser (Sec-Fetch)"
     return None
 
 

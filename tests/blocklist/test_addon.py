@@ -49,6 +49,8 @@ class Proxy:
         server.address = (host, 443)
         server.sni = given.get("sni")
         server.error = given.get("error")
+        if "reserved_for" in given:
+            reserved.reserve(server, frozenset(given["reserved_for"]))
         data = ServerConnectionHookData(server=server, client=client or tflow.tclient_conn())
         data.client.sni = None
         self.addon.server_connect(data)
@@ -630,26 +632,6 @@ class TestPolicies:
         assert policies.request(target="ads.example").response.status_code == 403
 
 
-class TestResponses:
-    @pytest.mark.parametrize(
-        ("options", "kept"),
-        [
-            ({}, None),
-            ({"blocklist_alt_svc": False}, 'h3=":443"'),
-            ({"blocklist": False}, 'h3=":443"'),
-        ],
-        ids=str,
-    )
-    def test_alternatives_that_lead_round_the_proxy_are_dropped(self, proxy, options, kept):
-        proxy.set(**options)
-        flow = tflow.tflow(resp=True)
-        flow.response.headers["alt-svc"] = 'h3=":443"'
-
-        proxy.addon.responses.responseheaders(flow)
-
-        assert flow.response.headers.get("alt-svc") == kept
-
-
 class TestTunnels:
     """Connections that are not intercepted; the client has sent its first bytes."""
 
@@ -721,17 +703,17 @@ class TestBypass:
         assert outcome.of(flow)["block"]["action"] == "bypass"
         assert outcome.of(flow)["block"]["rule"] == "||ads.example^"
 
-    def test_its_server_may_be_dialled_while_it_is_under_way(self, proxy):
-        """For its client, by its names, and no longer."""
+    def test_its_server_may_be_dialled(self, proxy):
+        """By its names, and on the connection that is made for it: not even beside it by others."""
         flow = self.flow()
         proxy.addon.requestheaders(flow)
+        client, for_it = flow.client_conn, ["ads.example"]
 
-        assert proxy.dial("ads.example", flow.client_conn) is None
-        assert proxy.dial("ads.example", flow.client_conn, sni="x.ads.example") is not None
-        assert proxy.dial("192.0.2.7", flow.client_conn) is not None
-        assert proxy.dial("ads.example") is not None
-        flow.response = http.Response.make(200)
-        assert proxy.dial("ads.example", flow.client_conn) is not None
+        assert proxy.dial("ads.example", client, reserved_for=for_it) is None
+        assert proxy.dial("ads.example", client, reserved_for=for_it, sni="x.ads.example")
+        assert proxy.dial("192.0.2.7", client, reserved_for=for_it)
+        assert proxy.dial("ads.example", client)
+        assert proxy.dial("ads.example")
 
     def test_the_next_request_is_refused(self, proxy):
         first = self.flow()
@@ -758,8 +740,10 @@ class TestBypass:
         proxy.addon.requestheaders(flow)
 
         assert flow.response is None
-        assert proxy.dial("ads.example", client) is None
-        assert proxy.dial("other.example", client) is not None
+        for_it = ["ads.example"]
+        assert proxy.dial("ads.example", client, reserved_for=for_it) is None
+        assert proxy.dial("other.example", client, reserved_for=for_it) is not None
+        assert proxy.dial("ads.example", client) is not None
         assert proxy.request(target="ads.example", client=client).response.status_code == 403
 
     @pytest.mark.parametrize(
@@ -822,7 +806,6 @@ class TestBypass:
 
         assert flow.response.status_code == 403
         assert outcome.of(flow)["block"]["action"] == "block"
-        assert proxy.dial("ads.example", flow.client_conn) is not None
 
     def test_where_connections_cannot_be_kept_apart_it_stays_refused(self, proxy):
         reserved.PATCH.uninstall()
@@ -843,11 +826,12 @@ class TestBypass:
 
         assert flow.response is None
         assert outcome.of(flow)["block"]["policy"] == "few (policies.yaml:2)"
-        assert proxy.dial("any.example", flow.client_conn) is None
 
     def test_a_client_that_left_is_forgotten(self, proxy):
-        flow = self.flow()
-        proxy.addon.requestheaders(flow)
+        proxy.set(ignore_hosts=["ads"])
+        flow = self.flow(connect=True)
+        proxy.addon.http_connect(flow)
+        assert proxy.dial("ads.example", flow.client_conn) is None
 
         proxy.addon.client_disconnected(flow.client_conn)
 
@@ -920,6 +904,68 @@ class TestStatus:
         assert (found["judged"], found["blocked"], found["rules"]) == (3, 1, 3)
         assert found["paused_s"] == 120.0
         assert found["problems"] == []
+
+    @staticmethod
+    def _silent_tunnel(proxy):
+        proxy.addon.client_disconnected(proxy.connect(target="ads.example").client_conn)
+
+    @staticmethod
+    def _page_in_a_tunnel(proxy):
+        client = proxy.connect(target="ads.example").client_conn
+        proxy.request(target="ads.example", client=client)
+        proxy.addon.client_disconnected(client)
+
+    @staticmethod
+    def _refused_tunnel(proxy):
+        proxy.set(blocklist_connect="refuse")
+        proxy.connect(target="ads.example")
+
+    @staticmethod
+    def _accepted_tunnel(proxy):
+        proxy.request(client=proxy.connect().client_conn)
+
+    @staticmethod
+    def _unread_tunnel(proxy):
+        for host in (b"good.example", b"ads.example"):
+            TestTunnels.ask(proxy, b"GET / HTTP/1.1\r\nHost: " + host + b"\r\n\r\n")
+
+    @staticmethod
+    def _dns(proxy):
+        for name in ("good.example", "ads.example"):
+            TestDns.ask(proxy, name)
+
+    @staticmethod
+    def _asked_again(proxy):
+        """As a rule has sent the request elsewhere."""
+        flow = proxy.request()
+        outcome.of(flow)["redirected"] = True
+        flow.request.data.host = "ads.example"
+        proxy.addon.again.requestheaders(flow)
+
+    @pytest.mark.parametrize(
+        ("asked", "judged", "blocked"),
+        [
+            (_silent_tunnel, 1, 1),
+            (_page_in_a_tunnel, 1, 1),
+            (_refused_tunnel, 1, 1),
+            (_accepted_tunnel, 1, 0),
+            (_unread_tunnel, 2, 1),
+            (_dns, 2, 1),
+            (_asked_again, 1, 1),
+        ],
+    )
+    def test_each_is_counted_once(self, proxy, asked, judged, blocked):
+        """As in the log: what is asked inside a tunnel, or the tunnel if nothing is."""
+        asked(proxy)
+
+        found = proxy.addon.status()
+
+        assert (found["judged"], found["blocked"]) == (judged, blocked)
+
+    def test_what_is_not_dialled_is_blocked(self, proxy):
+        assert proxy.dial("ads.example") is not None
+
+        assert proxy.addon.status()["blocked"] == 1
 
     def test_off(self, proxy):
         proxy.set(blocklist=False)

@@ -647,6 +647,7 @@ class TestHead:
         flow = run(cache, (get(), NEVER))
 
         assert status_field(head) == "forebay; fwd=stale; stored"
+        assert notes(head)["stored"]
         assert flow.response.raw_content == b"hello" and flow.response.headers["x"] == "new"
 
     @pytest.mark.parametrize(
@@ -1206,6 +1207,26 @@ class TestStatus:
         assert found["folder"] == str(tmp_path / "cache")
         assert 0 < found["disk_bytes"] < found["disk_limit_bytes"]
         assert found["problems"] == []
+
+    def test_what_the_origin_has_not_answered_was_a_miss(self, cache, context):
+        """As in the log: it was looked up, and not found."""
+        flow = get()
+        asyncio.run(cache.request(flow))
+        flow.error = mflow.Error("connection refused")
+
+        cache.error(flow)
+
+        assert (cache.status()["miss"], cache.status()["hit_ratio"]) == (1, 0)
+
+    def test_a_flow_of_a_file_is_not_counted(self, cache):
+        """What it says became of it was counted by another proxy."""
+        kept = run(cache, (get(), Origin(cache_control="max-age=60"))).copy()
+        before = cache.status()
+
+        cache.response(kept)
+        cache.error(kept)
+
+        assert cache.status() == before
 
     def test_off(self, cache, context):
         context.configure(cache, cache=False)

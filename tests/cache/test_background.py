@@ -160,14 +160,6 @@ def test_only_where_the_replay_takes_the_same_way(context, modes, mode, expected
     assert Setup().background.may_refresh(flow, b"k") is expected
 
 
-def test_what_was_rewritten_is_not_sent_again():
-    flow = get()
-    outcome.of(flow)["rewrite"] = [{"id": "x"}]
-
-    assert not Setup().background.may_refresh(flow, b"k")
-    assert not Setup().background.may_refresh(get(cache_control="only-if-cached"), b"k")
-
-
 @pytest.mark.parametrize(
     ("mode", "expected"), [("regular", "www.example"), ("reverse:https://a.example", "a.example")]
 )

@@ -288,6 +288,7 @@ def test_a_part_does_not_stand_in_for_the_whole():
         (Revalidate(INM, Fwd.STALE, "no-cache"), ("stale", "no-cache")),
         (Complete(()), ("miss", "part stored")),
         (Forward(Fwd.VARY_MISS, "vary"), ("miss", "vary")),
+        (Forward(Fwd.BYPASS, "not rewritten"), ("bypass", "not rewritten")),
         (Refuse(Fwd.STALE, "stale"), ("miss", "only-if-cached, stale")),
     ],
 )
@@ -298,9 +299,10 @@ def test_the_log_is_told_result_and_reason(decision, words):
 def test_only_a_whole_that_says_so_may_be_refreshed_after_its_answer():
     later = {"cache_control": "max-age=1, stale-while-revalidate=9"}
 
-    assert may_be_refreshed(entry(**later))
-    assert not may_be_refreshed(entry())
-    assert not may_be_refreshed(entry(status=206, content_range="bytes 0-4/9", **later))
+    assert may_be_refreshed(head(), entry(**later))
+    assert not may_be_refreshed(head(cache_control="only-if-cached"), entry(**later))
+    assert not may_be_refreshed(head(), entry())
+    assert not may_be_refreshed(head(), entry(status=206, content_range="bytes 0-4/9", **later))
 
 
 def test_only_a_part_of_what_fits_into_memory_can_be_completed():

@@ -614,16 +614,43 @@ class TestStatus:
         assert found["disk_bytes"] > 0
         assert found["problems"] == []
 
-    def test_a_disk_that_has_failed(self, tmp_path):
+    def test_a_disk_that_fails_says_how(self, tmp_path):
+        stored(tmp_path, entry())
+        execute(
+            tmp_path,
+            "CREATE TRIGGER refuse BEFORE DELETE ON Cache BEGIN SELECT RAISE(ABORT, 'refused'); END",
+        )
         with started(disk(tmp_path)) as store:
             store._write_breaker = Breaker(limit=1, rest_s=3600)
-            store._write_breaker.failed(NOW)
+            store.delete(key(0))
+            with store._changed:
+                store._changed.wait_for(lambda: store.status()["problems"], DEADLINE_S)
 
             assert store.status()["problems"] == [
-                f"{tmp_path} has failed: no writing for half a minute"
+                f"expected to write in {tmp_path}, found: refused; tried again within half a minute"
             ]
+
+    def test_a_disk_that_does_not_answer(self, tmp_path):
+        stored(tmp_path, entry())
+        with started(disk(tmp_path)) as store:
+            store._read_breaker = Breaker(limit=1, rest_s=3600)
+            release = threading.Event()
+            store._reads.put(lambda: release.wait(DEADLINE_S))
+            read(store, key(0))
+            release.set()
+
+            (problem,) = store.status()["problems"]
+
+        assert problem.startswith(f"expected to read in {tmp_path}, found: no answer within 0.5 s;")
+
+    def test_one_that_cannot_be_opened(self, tmp_path):
+        (tmp_path / "file").touch()
+        with started(disk(tmp_path / "file")) as store:
+            problem, *_ = store.status()["problems"]
+
+        assert problem == f"expected {tmp_path / 'file'} to be open, found: Not a directory"
 
     def test_one_that_is_not_open(self, tmp_path):
         assert disk(tmp_path).status()["problems"] == [
-            f"expected {tmp_path} to be open, found that it is not"
+            f"expected {tmp_path} to be open, found: not yet"
         ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from cache.builders import NOW, get, key
 from forebay import outcome
 from forebay.cache import plan
@@ -82,3 +84,21 @@ def test_notes_are_part_of_the_outcome():
     assert plan.notes_of(flow) is outcome.of(flow)["cache"]
     assert plan.notes_of(flow)["stored"] is True
     assert plan.notes_of(get()) == {}
+
+
+@pytest.mark.parametrize(
+    ("host", "authority", "may_look_up"),
+    [
+        ("a.example", b"a.example", True),
+        ("xn--bcher-kva.example", b"xn--bcher-kva.example", True),
+        ("xn--bcher-kva.example", "b\xfccher.example".encode(), False),
+        ("a.example", b"b.example", False),
+    ],
+)
+def test_the_authority_of_http2_is_compared_as_it_was_sent(host, authority, may_look_up):
+    flow = get()
+    flow.request.data.host = host
+    flow.request.headers.clear()
+    flow.request.data.authority = authority
+
+    assert plan.begin(flow, NOW).may_look_up is may_look_up

@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given as every
 from hypothesis import strategies as st
 
+from forebay import outcome
+from forebay.cli import proxyoptions
 from forebay.cli.asking import add_arguments, field, flow_for
 from forebay.errors import ForebayError
 
@@ -16,8 +18,10 @@ from forebay.errors import ForebayError
 def asked(url: str, *arguments: str):
     parser = argparse.ArgumentParser()
     add_arguments(parser)
-    given = parser.parse_args([*arguments, "http://a.example/"])
+    proxyoptions.add_arguments(parser)
+    given = parser.parse_args([*arguments, "http://a.example/", "--confdir", "/no/such"])
     given.url = url
+    proxyoptions.fill(given)
     return flow_for(given)
 
 
@@ -44,20 +48,36 @@ def test_it_is_what_a_client_sends(url, scheme, host, port, path, named):
 
 
 @pytest.mark.parametrize(
-    ("url", "authority", "sni", "address"),
+    ("url", "sni", "address"),
     [
-        ("http://a.example/", "a.example", None, None),
-        ("https://a.example/", "", "a.example", ("a.example", 443)),
-        ("https://127.0.0.1/", "", None, ("127.0.0.1", 443)),
+        ("http://a.example/", None, None),
+        ("https://a.example/", "a.example", ("a.example", 443)),
+        ("https://127.0.0.1/", None, ("127.0.0.1", 443)),
     ],
 )
-def test_https_comes_in_a_tunnel(url, authority, sni, address):
+def test_https_comes_in_a_tunnel(url, sni, address):
     """With the name of TLS and of CONNECT, which plain requests lack."""
     flow = asked(url)
 
-    assert flow.request.authority == authority
+    assert flow.request.data.authority == b""  # mitmproxy drops it, of HTTP/1
     assert flow.client_conn.sni == sni
     assert flow.server_conn.address == address
+
+
+@pytest.mark.parametrize(
+    ("url", "lines", "said"),
+    [
+        ("http://u:p@a.example/", [], "Basic dTpw"),
+        ("http://u@a.example/", [], "Basic dTo="),
+        ("http://u:a%40b@a.example/", [], "Basic dTphQGI="),
+        ("http://u:p@a.example/", ["--request-header", "Authorization: x"], "x"),
+        ("http://\udcff:@a.example/", [], "Basic /zo="),
+        ("http://:@a.example/", [], None),
+        ("http://a.example/@", [], None),
+    ],
+)
+def test_a_login_in_the_url_is_sent_as_clients_do(url, lines, said):
+    assert asked(url, *lines).request.headers.get("authorization") == said
 
 
 def test_handshakes_have_their_fields():
@@ -72,7 +92,26 @@ def test_fields_are_as_given_without_those_for_this_hop():
     assert fields.headers.fields == ((b"Host", b"b.example"),)
 
 
+@pytest.mark.parametrize(
+    ("lines", "done"),
+    [
+        (["X-Forebay-Bypass: cache"], ["cache"]),
+        (["X-Forebay-Bypass: cache", "Origin: null"], []),
+        (["X-Forebay-Bypass: cache", "Origin: null", "Connection: Origin"], []),
+        (["X-Forebay-Bypass: cache", "Connection: X-Forebay-Bypass"], ["cache"]),
+    ],
+)
+def test_the_bypass_is_judged_before_fields_for_this_hop_go(lines, done):
+    """As the proxy does, lest a client hides from it what speaks against one."""
+    given = [part for line in lines for part in ("--request-header", line)]
+    flow = asked("http://a.example/", *given)
+
+    assert outcome.of(flow)["bypass"]["done"] == done
+    assert "x-forebay-bypass" not in flow.request.headers
+
+
 def test_client_and_user_are_known():
+    assert asked("http://a.example/", "--client", "::1").client_conn.peername[0] == "::1"
     assert asked("http://a.example/", "--user", "anna").metadata["proxyauth"] == ("anna", "")
     with pytest.raises(SystemExit):
         asked("http://a.example/", "--client", "localhost")

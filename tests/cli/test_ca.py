@@ -148,6 +148,16 @@ class TestWhatCannotBe:
         assert (status, out, err.count("\n")) == (2, "", 1)
         assert "--confdir: expected a path" in err
 
+    def test_no_folder_is_not_the_one_where_it_happens_to_be(self, ask, monkeypatch, tmp_path):
+        """An unset variable in a script must not leave a key in there."""
+        monkeypatch.chdir(tmp_path)
+
+        status, out, err = ask("path", confdir="")
+
+        assert (status, out) == (2, "")
+        assert err == "forebay ca: --confdir: expected mitmproxy's folder, found nothing\n"
+        assert not list(tmp_path.glob("mitmproxy-*"))
+
     def test_the_home_folder_of_root_under_sudo(self, capsys, monkeypatch):
         """It would be another CA than that of the user's proxy."""
         monkeypatch.setenv("SUDO_USER", "me")

@@ -191,6 +191,18 @@ class TestBrowsers:
         )
         assert not (machine.home / ".pki").exists()
 
+    @pytest.mark.parametrize("home", ["", "elsewhere"])
+    def test_without_a_home_folder_nothing_is_made(self, machine, monkeypatch, tmp_path, home):
+        """Neither in the folder where it happens to be, nor at the root."""
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("HOME", home)
+
+        status, lines, err = machine.run("install", "--store", "nss")
+
+        assert (status, lines) == (2, [])
+        assert err.endswith(f"HOME: expected the user's home folder, found {home!r}\n")
+        assert not (tmp_path / "elsewhere").exists()
+
     def test_nothing_is_made_to_be_removed(self, machine):
         assert machine.run("uninstall", "--store", "nss") == (
             0,

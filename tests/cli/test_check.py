@@ -37,7 +37,7 @@ def run(tmp_path, capsys):
     def call(*arguments: str) -> tuple[int, str, str]:
         places = ["--home", str(tmp_path / "home"), "--rules", str(tmp_path / "shipped")]
         places += ["--confdir", str(tmp_path / "confdir")]
-        status = check.run([*arguments, *places])
+        status = check.run([*places, *arguments])
         return status, *capsys.readouterr()
 
     call.rules = rules
@@ -138,6 +138,11 @@ def test_lists_never_fetched_are_said(run):
         (["http://a.example:0/"], "expected a port from 1 to 65535, found 0"),
         (["http://a.example:65536/"], "expected a port from 1 to 65535, found 65536"),
         (["http://a.example/\ud800"], "expected a URL of characters, found halves"),
+        (["https://a.example/", "--home", "~nobody-at-all"], "--home: expected a path"),
+        (
+            ["https://a.example/", "--rules", "/no/such"],
+            "--rules: expected a folder, found nothing",
+        ),
         (["https://a.example/", "--cache-ram-bytes", "much"], "cache_ram_bytes: expected a size"),
         (["https://a.example/", "--fetch", "--status", "200"], "expected --fetch or a response"),
         (["https://a.example/", "--source", "b"], "--source: expected an absolute URL, found 'b'"),

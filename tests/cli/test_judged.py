@@ -24,8 +24,8 @@ def _verdict(tmp_path):
         proxyoptions.add_arguments(parser)
         places = ["--home", str(tmp_path), "--rules", str(tmp_path), "--confdir", str(tmp_path)]
         given = parser.parse_args([url, *arguments, *places])
-        flow = asking.flow_for(given)
         proxyoptions.fill(given)
+        flow = asking.flow_for(given)
         return judged.of_flow(flow, inforce.lists_for(given), given)
 
     return of

@@ -21,8 +21,8 @@ def _words(tmp_path):
         proxyoptions.add_arguments(parser)
         places = ["--home", str(tmp_path / "home"), "--rules", str(tmp_path)]
         given = parser.parse_args([url, *arguments, *places, "--confdir", str(tmp_path)])
-        flow = asking.flow_for(given)
         proxyoptions.fill(given)
+        flow = asking.flow_for(given)
         rules = rules_for(given).switched(given.rewrite_groups)
         return of_flow(flow, rules, client=given.client, now_s=1_700_000_000.0)
 
@@ -119,6 +119,7 @@ def test_it_is_the_request_as_rules_left_it(words):
         (["--method", "POST"], "{method: POST}", True),
         (["--client", "10.0.0.1"], "{client: 10.0.0.0/8}", True),
         ([], "{client: 10.0.0.0/8}", False),
+        (["--client", "10.0.0.1"], "{filter: ~src 10.0.0.1}", True),
         (["--user", "anna"], "{user: anna}", True),
     ],
 )

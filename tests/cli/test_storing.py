@@ -62,7 +62,7 @@ def test_fields_decide(field, reason):
     ("arguments", "reason"),
     [
         (["--method", "POST"], "method"),
-        (["--method", "HEAD"], "method"),
+        (["--method", "HEAD"], "method HEAD"),
         (["--method", "POST", "--response-header", "Content-Location: /x"], None),
         (["--request-header", "Authorization: Basic eA=="], "authorization"),
         (["--request-header", "Cache-Control: no-store"], "request no-store"),
@@ -103,6 +103,44 @@ def test_a_304_refreshes_what_is_stored():
         "reason"
     ] == ("304 for another response")
     assert judged(*same)["reason"] == "status 304"
+
+
+def test_a_304_leaves_the_lifetime_that_is_stored():
+    """What it does not say again (§4.3.4)."""
+    same = ("--status", "304", "--response-header", 'ETag: "a"')
+
+    assert judged(*same, stored=entry())["ttl_s"] == 60
+    assert judged(*same, "--response-header", "Cache-Control: max-age=9", stored=entry())[
+        "ttl_s"
+    ] == (9)
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        (['ETag: "a"', "Content-Length: 5"], None),
+        (['ETag: "a"', "Content-Length: 6"], "HEAD for another response"),
+        (['ETag: "b"'], "HEAD for another response"),
+    ],
+)
+def test_an_answer_to_head_confirms_what_is_stored(fields, reason):
+    lines = [part for line in fields for part in ("--response-header", line)]
+
+    assert judged("--method", "HEAD", *lines, stored=entry(etag='"a"'))["reason"] == reason
+
+
+def test_what_stands_in_for_an_error_stays_stored():
+    stored = entry(cache_control="max-age=1, stale-if-error=600", etag='"a"')
+
+    assert judged("--status", "503", stored=stored)["reason"] == "stale-if-error"
+
+
+def test_what_is_validated_each_time_is_not_fresh():
+    fields = ("--response-header", 'ETag: "a"', "--response-header")
+    found = judged(*fields, "Cache-Control: no-cache, max-age=60")
+
+    assert found["stores"] and not found["fresh"]
+    assert storing.in_words(found).endswith("validated each time (no-cache)")
 
 
 def test_nothing_described_is_nothing_to_judge():

@@ -73,7 +73,7 @@ def test_a_failure_of_the_server_connection_is_known_by_its_text(inspect):
     inspect.error(other)
 
     assert flow.comment == "error server_tls_failed"
-    assert other.comment == "error _OTHER"  # forgotten among so many
+    assert other.comment == "error: refused 119."  # its type is forgotten among so many
     assert len(inspect._failures[flow.client_conn]) <= 50
 
 
@@ -105,6 +105,43 @@ def test_a_query_is_labelled(inspect):
     inspect.dns_response(flow)
 
     assert flow.comment == "own:2 blocked"
+
+
+@pytest.mark.parametrize(
+    ("notes", "error", "labels"),
+    [
+        ({}, None, ("", "")),
+        ({}, "connection lost", ("error: connection lost", ":warning:")),
+        (
+            {"block": {"action": "block", "rule": "x", "list": "own", "line": 2}},
+            "Connection killed: blocked by x (own.txt:2)",
+            ("own:2 blocked", ":heavy_multiplication_x:"),
+        ),
+        (
+            {},
+            "Connection killed: blocked by x (own.txt:2)",
+            ("blocked by x (own.txt:2)", ":warning:"),
+        ),
+    ],
+)
+@pytest.mark.parametrize(("hook", "make"), [("tcp", tflow.ttcpflow), ("udp", tflow.tudpflow)])
+def test_a_connection_that_is_no_http_is_labelled(inspect, hook, make, notes, error, labels):
+    flow = make()
+    flow.metadata[outcome.KEY] = {"attempt": 1, **notes}
+    flow.error = error and mflow.Error(error)
+
+    getattr(inspect, f"{hook}_{'error' if error else 'end'}")(flow)
+
+    assert (flow.comment, flow.marked) == labels
+
+
+def test_a_connection_from_a_file_is_not_touched(inspect):
+    flow = tflow.ttcpflow()
+    flow.live = False
+
+    inspect.tcp_end(flow)
+
+    assert flow.metadata == {}
 
 
 def test_a_flow_from_a_file_keeps_its_labels(inspect):

@@ -61,7 +61,7 @@ class TestExplain:
 
         found = Commands().explain([flow])
 
-        assert "kind: dns\ndecided: own:2 blocked\nerror: error\n" in found
+        assert "kind: dns\ndecided: 'own:2 blocked · error: error'\nerror: error\n" in found
 
     @pytest.mark.parametrize(("count", "found"), [(0, "found none"), (21, "found 21")])
     def test_how_many_is_bounded(self, context, count, found):

@@ -76,7 +76,14 @@ def cache(result, reason="", **more):
             },
             "easylist:1234 bypassed",
         ),
-        ({"bypass": {"asked": ["x"], "done": [], "ignored": "unknown: x"}}, "bypass ignored"),
+        (
+            {"bypass": {"asked": ["x"], "done": [], "ignored": "unknown: x"}},
+            "bypass ignored: unknown: x",
+        ),
+        (
+            {"bypass": {"asked": ["x", "cache"], "done": ["cache"], "ignored": "unknown: x"}},
+            "bypassed cache, bypass ignored: unknown: x",
+        ),
         (
             {"block": BLOCK | {"rule": None, "list": None}, "answer": "blocklist"},
             "blocked: ads.example is listed",

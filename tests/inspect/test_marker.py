@@ -24,6 +24,7 @@ EDITED = {"rewrite": [{"changes": [{"field": "x"}]}]}
         ({"cache": {"result": "stale", "age_s": 9}}, signs.CACHED),
         (EDITED, signs.REWRITTEN),
         (EDITED | {"answer": "cache"}, signs.REWRITTEN),
+        ({"cache": {"result": "miss", "reason": "only-if-cached"}, "answer": "cache"}, ""),
         (EDITED | {"answer": "recording"}, signs.REPLAYED),
         (EDITED | {"block": {"action": "block"}}, signs.BLOCKED),
         ({"answer": "blocklist"}, signs.BLOCKED),

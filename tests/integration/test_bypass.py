@@ -6,16 +6,19 @@ import asyncio
 import socket
 import ssl
 import subprocess
+import threading
 
 import h2.config
 import h2.connection
 import h2.events
+import httpx
 import pytest
 import websockets
 from mitmproxy import http
 from mitmproxy import io as mio
 from mitmproxy.test import tflow, tutils
 
+from conftest import Http2First
 from origins import Origin, Reply, cacheable, ok
 from proxies import until
 
@@ -193,6 +196,21 @@ class TestBlocking:
             assert len(origin.seen) == 4
             assert none_saw_it(origin)
 
+    def test_a_stale_answer_is_validated_at_once(self, start_proxy, client_of):
+        """What the cache asks behind an answer goes round nothing, and would be refused."""
+
+        def stale(seen):
+            fields = [("cache-control", "max-age=0, stale-while-revalidate=600"), ("etag", '"a"')]
+            return Reply(headers=fields, body=b"x")
+
+        proxy = start_proxy(forebay_bypass="block")
+        client = client_of(proxy)
+        with Origin(stale) as origin:
+            for times in (1, 2):
+                assert client.get(origin.url("/ad", "localhost"), headers=BLOCK).text == "x"
+                assert len(origin.seen) == times
+        assert [record["forebay.background"] for record in proxy.records()] == [None, None]
+
     def test_a_tunnel_that_is_not_decrypted(self, start_proxy, authority):
         """Is opened by its CONNECT only, and says no other listed name."""
         proxy = start_proxy(forebay_bypass="block", ignore_hosts="localhost")
@@ -223,6 +241,36 @@ class TestBlocking:
             assert answer.status_code == 502
             assert "blocked by" in answer.text
             assert len(origin.seen) == 1
+
+    def test_nor_beside_one_that_is_under_way(self, start_proxy, authority):
+        """Of two streams in a tunnel, each has what was connected for it."""
+        proxy = start_proxy(forebay_bypass="block", map_remote="|//127.0.0.1|//localhost")
+        served = threading.Event()
+
+        def waiting(seen):
+            served.wait(30)
+            return ok(seen)
+
+        async def talk(origin):
+            trust = Http2First(ssl.PROTOCOL_TLS_CLIENT)
+            trust.load_verify_locations(str(proxy.ca))
+            async with httpx.AsyncClient(
+                proxy=proxy.url, verify=trust, http2=True, timeout=60, trust_env=False
+            ) as client:
+                host = {"Host": f"localhost:{origin.port}"}
+                passed = asyncio.create_task(client.get(origin.url("/ad"), headers=BLOCK | host))
+                await asyncio.to_thread(until, lambda: origin.seen)
+                refused = await client.get(origin.url("/sent-there"))
+                served.set()
+                return await passed, refused
+
+        with Origin(waiting, tls=authority.context("localhost", "127.0.0.1")) as origin:
+            passed, refused = asyncio.run(talk(origin))
+
+            assert (passed.status_code, passed.http_version) == (200, "HTTP/2")
+            assert refused.status_code == 502
+            assert "blocked by" in refused.text
+            assert origin.targets() == ["/ad"]
 
 
 ATTACKS = [
@@ -262,7 +310,8 @@ class TestAttacks:
             "Origin: http://localhost\r\n",
             "Origin: null\r\n",
             "Sec-Fetch-Mode: cors\r\n",
-            "Sec-Fetch-Mode: navigate\r\nSec-Fetch-Mode: cors\r\n",
+            "Sec-Fetch-Dest: document\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Mode: cors\r\n",
+            "Sec-Fetch-Dest: empty\r\nSec-Fetch-Mode: navigate\r\n",
             "Sec-Fetch-Site: same-origin\r\n",
             "X-Forwarded-For: 127.0.0.1\r\n",
             "Forwarded: for=127.0.0.1\r\n",

@@ -37,6 +37,7 @@ rules:
   - {id: teapot, match: {path: /teapot}, request: {answer: {status: 418, body: short}}}
   - {id: folder, match: {path: /files/*}, request: {answer: {folder: ".", below: /files/}}}
   - {id: nowhere, match: {path: /nowhere}, request: {redirect: "/{url.query.q}"}}
+  - {id: from-here, match: {path: /later/edited, filter: "~src 127"}, request: {set: {X-E: five}}}
   - {id: off, group: dev, match: {path: /edit}, request: {set: {X-D: four}}}
   - id: body
     match: {path: /body}
@@ -56,6 +57,7 @@ HEADS = {
     "/keyed": FRESH,
     "/languages": [*FRESH, ("vary", "accept-language")],
     "/stale": [("cache-control", "max-age=0"), ("etag", '"v1"')],
+    "/later/edited": [("cache-control", "max-age=0, stale-while-revalidate=600"), ("etag", '"v1"')],
     "/later": [("cache-control", "max-age=0, stale-while-revalidate=600"), ("etag", '"v1"')],
     "/no-cache": [("cache-control", "no-cache"), ("etag", '"v1"')],
     "/no-store": [("cache-control", "no-store")],
@@ -70,6 +72,7 @@ STORED_BEFORE = [
     ("/languages", {"accept-language": "en"}),
     ("/stale", {}),
     ("/later", {}),
+    ("/later/edited", {}),
     ("/no-cache", {}),
     ("/ruled", {}),
 ]
@@ -127,6 +130,8 @@ ROWS = [
     Row("/fresh", cache="bypass", fields={"x-forwarded-host": "a.example"}),
     Row("/fresh", cache="hit", fields={"authorization": "Basic eA=="}),
     Row("/fresh", cache="hit", method="HEAD"),
+    Row("/plain", cache="miss", method="HEAD"),
+    Row("/stale", cache="miss", method="HEAD"),
     Row("/plain", cache="bypass", method="POST"),
     Row("/none", cache="miss", fields={"cache-control": "only-if-cached"}),
     Row("/languages", cache="hit", fields={"accept-language": "EN"}),
@@ -135,6 +140,8 @@ ROWS = [
     Row("/keyed", cache="miss", fields={"x-tenant": "b"}),
     Row("/stale", cache="stale"),
     Row("/later", cache="hit"),
+    Row("/later", cache="miss", fields={"cache-control": "only-if-cached"}),
+    Row("/later/edited", cache="stale", rules=("from-here",)),
     Row("/no-cache", cache="stale"),
     Row("/ruled", cache="hit"),
     Row("/bypass", cache="bypass"),

@@ -6,11 +6,14 @@ import json
 import os
 import signal
 import socket
+from collections import Counter
 
 import httpx
 import pytest
 
 from forebay import cli, controlfile
+from forebay.cache.counts import RESULTS
+from forebay.report.line import Cache, cache_word
 from origins import Origin, Reply
 from proxies import until
 
@@ -74,11 +77,50 @@ def test_a_proxy_tells_what_it_has_done(start, status, home, capsys):
     assert found["proxy"]["home"] == str(home)
     assert abs(found["proxy"]["memory_bytes"] / 1e6 - proxy.rss_mb()) < 20
     assert (found["cache"]["hit"], found["cache"]["miss"]) == (2, 1)
-    assert (found["blocklist"]["judged"], found["blocklist"]["blocked"]) >= (4, 1)
+    assert (found["blocklist"]["judged"], found["blocklist"]["blocked"]) == (5, 1)
     assert [each["name"] for each in found["blocklist"]["lists"]][-1] == "own"
     assert found["trafficlog"]["lost"] == 0
     assert cli.main(["status", "--home", str(home)]) == 0
     assert capsys.readouterr().out.startswith(f"proxy {proxy.process.pid}: well\n")
+
+
+def test_its_counts_are_those_of_the_log(start, status):
+    """Whatever became of the requests: answered, validated, refused, failed, or left."""
+    versions = iter(range(100))
+
+    def answer(seen):
+        if seen.target == "/changes":
+            etag = f'"{next(versions)}"'
+        elif seen.header("if-none-match"):
+            return Reply(304, headers=[("etag", '"a"'), ("cache-control", "max-age=0")])
+        else:
+            etag = '"a"'
+        age = "600" if seen.target == "/fresh" else "0"
+        return Reply(headers=[("cache-control", f"max-age={age}"), ("etag", etag)], body=b"x")
+
+    proxy = start()
+    with Origin(answer) as origin, httpx.Client(proxy=proxy.url) as client:
+        for path in ("/fresh", "/same", "/changes"):
+            for _ in range(2):
+                assert client.get(f"http://localhost:{origin.port}{path}").status_code == 200
+        assert client.post(f"http://localhost:{origin.port}/fresh").status_code == 200
+        assert client.get("http://127.0.0.1:1/").status_code == 502
+        assert client.get("http://adverts.example/").status_code == 403
+        with pytest.raises(httpx.ConnectError):  # it does not trust the proxy
+            client.get("https://adverts.example/")
+    until(lambda: status()[1][0]["trafficlog"]["written"] == 11)
+
+    _, (found,), _ = status()
+
+    records = proxy.records()
+    looked_up = [record["forebay.cache"] for record in records if record["forebay.cache"]]
+    words = Counter(cache_word(Cache(each["result"], age_s=each["age_s"])) for each in looked_up)
+    assert {word: found["cache"][word] for word in RESULTS if found["cache"][word]} == words
+    assert words == {"miss": 4, "hit": 1, "revalidated": 1, "refetched": 1, "bypass": 1}
+    assert found["cache"]["stored"] == sum(each["stored"] for each in looked_up)
+    assert found["blocklist"]["blocked"] == 2
+    assert sum(record["forebay.block"] is not None for record in records) == 2
+    assert found["trafficlog"]["last_seq"] == len(records) + 1  # the first: is it up?
 
 
 def test_it_shows_no_secret(start, status, home, authority):

@@ -202,14 +202,19 @@ class TestOption:
 
         assert begun(made, request("cache"))["done"] == ["cache"]
 
-    def test_connections_are_kept_apart_only_where_blocking_may_be_bypassed(self, allowing, tctx):
-        made = allowing("block")
+    def test_connections_are_kept_apart_once_blocking_may_be_bypassed(self, allowing, tctx):
+        """And after that as well: the connections are still open."""
+        made = allowing("cache")
+        assert not reserved.available()
+        tctx.options.forebay_bypass = "block"
+        made.configure(running=True)
         assert reserved.available()
         assert begun(made, request("block"))["done"] == ["block"]
 
         tctx.options.forebay_bypass = "cache"
         made.configure(running=True)
-        assert not reserved.available()
+        assert reserved.available()
+        assert begun(made, request("block"))["done"] == []
 
     def test_done_allows_nothing_any_more(self, allowing):
         made = allowing("block")

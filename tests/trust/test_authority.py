@@ -72,6 +72,16 @@ def test_a_certificate_that_is_not_the_ca_is_refused(confdir, text, message):
         find(confdir)
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+@pytest.mark.parametrize("name", ["mitmproxy-ca.pem", "mitmproxy-ca-cert.pem"])
+def test_a_pipe_is_not_waited_for(confdir, name):
+    (confdir / name).unlink()
+    os.mkfifo(confdir / name)
+
+    with pytest.raises(ForebayError, match="found: expected a file, found a device or a pipe"):
+        find(confdir)
+
+
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
     (tmp_path / "file").write_text("", encoding="utf-8")
 

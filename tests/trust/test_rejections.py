@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forebay.trust.rejections import (
+    MOST_AGENTS,
     MOST_LINES,
     Kind,
     Notice,
@@ -85,6 +86,17 @@ class TestWhatIsSaid:
         assert said[: MOST_LINES - 1] == [Say.IT] * (MOST_LINES - 1)
         assert said[MOST_LINES - 1] is Say.IT_AND_NO_MORE
         assert set(said[MOST_LINES:]) == {Say.NOTHING}
+
+    def test_another_program_at_its_address_is_still_told_of(self):
+        """All that runs on this machine has one address; names cost nothing, so not for ever."""
+        found = Rejections()
+        for number in range(MOST_LINES + 1):
+            reject(found, (f"{number}.example", 443))
+
+        said = [reject(found, agent=f"agent {i}").say for i in range(MOST_AGENTS + 50)]
+
+        assert said[: MOST_AGENTS - 1] == [Say.IT] * (MOST_AGENTS - 1)
+        assert set(said[MOST_AGENTS - 1 :]) == {Say.NOTHING}
 
 
 class TestWhatPasses:

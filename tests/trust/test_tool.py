@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import pytest
@@ -46,6 +47,19 @@ def test_a_failure_is_one_line(text, message):
 def test_one_that_does_not_end_is_ended():
     with pytest.raises(ForebayError, match="to end within 0 s"):
         python("import threading; threading.Event().wait()", deadline_s=0.3)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_what_it_has_started_ends_with_it(tmp_path):
+    """A script's own programs would go on changing the store."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with os.fdopen(os.open(pipe, os.O_RDONLY | os.O_NONBLOCK), "rb") as reading:
+        with pytest.raises(ForebayError, match="found it still running"):
+            tool.run(["sh", "-c", f"(sleep 20; echo left) > '{pipe}' & wait"], deadline_s=1)
+        os.set_blocking(reading.fileno(), True)
+
+        assert reading.read() == b""  # at once, as nobody has it open any more
 
 
 def test_one_that_is_not_there_is_named():

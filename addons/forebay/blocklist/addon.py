@@ -5,26 +5,25 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakSet
 
 from mitmproxy import command, connection, ctx, dns, exceptions, http
-from mitmproxy import flow as mflow
 from mitmproxy.addonmanager import Loader
-from mitmproxy.net.dns import response_codes
 from mitmproxy.proxy import layer
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 
 from forebay import bypass, names, outcome, settings
-from forebay.blocklist import altsvc, answer, asked
+from forebay.blocklist import asked, config, refusal
+from forebay.blocklist.clients import Known
 from forebay.blocklist.current import Current
 from forebay.blocklist.facts import Facts, facts
 from forebay.blocklist.judge import TOO_MANY_NAMES, judge
-from forebay.blocklist.permits import Permits
 from forebay.blocklist.policies import Policy
 from forebay.blocklist.request import Request
+from forebay.blocklist.responses import BlocklistResponses
 from forebay.blocklist.updates import Updates
 from forebay.blocklist.verdict import NOT_LISTED, Action, Verdict
 from forebay.errors import ForebayError
@@ -34,20 +33,8 @@ from forebay.watch import Watcher
 
 logger = logging.getLogger(__name__)
 
-_OPTIONS = {
-    "blocklist",
-    "blocklist_files",
-    "blocklist_connect",
-    "blocklist_require_lists",
-    "forebay_home",
-    "forebay_rules",
-}
 _UNUSABLE = Verdict(Action.BLOCK, "Forebay has no usable blocklist")
-_FAILED = Verdict(Action.BLOCK, "the blocklist failed on this request")
 _ESCAPED = Verdict(Action.BLOCK, "a name with a backslash, which resolvers undo")
-_MOST_ALLOWED = 256
-# Browsers show no answer to a CONNECT; other clients may.
-_CONNECT = Facts("document", stated=True)
 
 
 class BlocklistAddon:
@@ -67,13 +54,9 @@ class BlocklistAddon:
         self._judged = self._blocked = self._failures = 0
         self._current = Current(clock)
         self._updates = Updates(clock)
-        # Refused targets whose CONNECT was accepted so that the page can be shown.
-        self._tunnels: WeakKeyDictionary[connection.Client, Verdict] = WeakKeyDictionary()
-        # What requests of a client were let through, which by name alone might be refused.
-        self._allowed: WeakKeyDictionary[connection.Client, set[str]] = WeakKeyDictionary()
-        # What requests of a client may connect to that go round the lists.
-        self._permits = Permits()
-        self._users: WeakKeyDictionary[connection.Client, str] = WeakKeyDictionary()
+        self._known: Known[connection.Client] = Known()
+        # Those with a refused CONNECT who have not asked for anything inside.
+        self._silent: WeakSet[connection.Client] = WeakSet()
         self._warned: set[tuple[str, int]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._watcher = Watcher(self._watched, self._reload)
@@ -82,44 +65,7 @@ class BlocklistAddon:
 
     def load(self, loader: Loader) -> None:
         """Declare the options."""
-        settings.declare(loader)
-        loader.add_option("blocklist", bool, True, "Refuse requests that lists name.")
-        loader.add_option(
-            "blocklist_files",
-            Sequence[str],
-            [],
-            "Further lists, which count as your own: Adblock network rules, hosts files, plain "
-            "domains; see rules/blocklists/sample.txt for the syntax.",
-        )
-        loader.add_option(
-            "blocklist_connect",
-            str,
-            "page",
-            "What a CONNECT to a listed host gets: page (accepted, and the requests inside "
-            "get the block page, as browsers show no answer to a CONNECT) or refuse (403).",
-        )
-        loader.add_option(
-            "blocklist_answer",
-            str,
-            "page",
-            "What a blocked request gets: page (an answer by its type) or drop (the connection "
-            "is closed).",
-        )
-        loader.add_option(
-            "blocklist_require_lists",
-            bool,
-            False,
-            "Refuse to start while an enabled list of lists.yaml was never fetched.",
-        )
-        loader.add_option(
-            "blocklist_update", bool, False, "Fetch the lists of lists.yaml when they expire."
-        )
-        loader.add_option(
-            "blocklist_alt_svc",
-            bool,
-            True,
-            "Drop HTTP/3 from Alt-Svc fields, as clients would go round the proxy by it.",
-        )
+        config.declare(loader)
 
     def configure(self, updated: set[str]) -> None:
         """Validate, build the rules whole, then swap."""
@@ -130,7 +76,7 @@ class BlocklistAddon:
                 settings.reject(error, running=self._running)
         if "blocklist_update" in updated and self._running:
             self._updates.start()
-        if not updated & _OPTIONS:
+        if not updated & config.RULES:
             return
         try:
             page_in_tunnel = settings.one_of("blocklist_connect", ("page", "refuse")) == "page"
@@ -176,9 +122,7 @@ class BlocklistAddon:
         """Stop watching."""
         self._watcher.stop()
         self._updates.stop()
-        self._tunnels.clear()
-        self._allowed.clear()
-        self._permits.clear()
+        self._known.clear()
 
     def summary(self) -> str:
         """Return this addon's part of the start line."""
@@ -223,17 +167,17 @@ class BlocklistAddon:
 
     def http_connect(self, flow: http.HTTPFlow) -> None:
         """Refuse a tunnel, or accept it for what is answered inside."""
-        self._closed(lambda: self._judge_connect(flow), lambda: self._fail(flow))
+        self._closed(lambda: self._judge_connect(flow), lambda: refusal.fail(flow))
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         """Answer a request that a rule is about, under any of its names."""
-        self._closed(lambda: self._judge_request(flow), lambda: self._fail(flow))
+        self._closed(lambda: self._judge_request(flow), lambda: refusal.fail(flow))
 
     def next_layer(self, nextlayer: layer.NextLayer) -> None:
         """Close a connection that is not decrypted and asks for a listed name."""
         self._closed(
             lambda: self._judge_tunnel(nextlayer),
-            lambda: tunnels.close(nextlayer, _FAILED.summary()),
+            lambda: tunnels.close(nextlayer, refusal.FAILED.summary()),
         )
 
     def server_connect(self, data: ServerConnectionHookData) -> None:
@@ -242,7 +186,7 @@ class BlocklistAddon:
 
     def dns_request(self, flow: dns.DNSFlow) -> None:
         """Deny that a listed name exists (RFC 1035 §4.1.1), in DNS mode."""
-        self._closed(lambda: self._judge_dns(flow), lambda: _deny(flow))
+        self._closed(lambda: self._judge_dns(flow), lambda: refusal.deny(flow))
 
     def refuses_tunnel(self, client: connection.Client, found: Names, port: int) -> bool:
         """Return whether nothing may pass undecrypted that asks for these names."""
@@ -251,7 +195,8 @@ class BlocklistAddon:
         def judge_names() -> None:
             nonlocal refused
             refused = self._enabled and (
-                client in self._tunnels or self._verdict_unseen(client, found, port).blocked
+                self._known[client].tunnel is not None
+                or self._verdict_unseen(client, found, port).blocked
             )
 
         self._closed(judge_names, lambda: None)
@@ -259,62 +204,69 @@ class BlocklistAddon:
 
     def client_disconnected(self, client: connection.Client) -> None:
         """Forget the client."""
-        self._tunnels.pop(client, None)
-        self._allowed.pop(client, None)
-        self._permits.forget(client)
-        self._users.pop(client, None)
+        self._known.forget(client)
+        if client in self._silent:  # it wants no page, or does not trust us, and has got nothing
+            self._silent.discard(client)
+            self._judged += 1
+            self._blocked += 1
 
     def _judge_connect(self, flow: http.HTTPFlow) -> None:
         # The client's server name, if there is one yet, is that of TLS to this proxy.
         found = asked.names_of(flow, sni=None)
         outcome.of(flow)["names"] = list(found)
-        self._permits.end_tunnel(flow.client_conn)
+        client = self._known[flow.client_conn]
+        client.permitted = frozenset()
         if not self._is_its_turn(flow):
             return
         # What was allowed before was another request, and this may become a raw tunnel.
-        self._allowed.pop(flow.client_conn, None)
+        client.allowed.clear()
         policy = self._policy(flow.client_conn, asked.user_of(flow))
         if asked.too_many(found):
-            _note(flow, TOO_MANY_NAMES)
-            self._answer(flow, TOO_MANY_NAMES, policy, _CONNECT)
+            refusal.note(flow, TOO_MANY_NAMES)
+            self._answer(flow, TOO_MANY_NAMES, policy, None)
             return
         requests = asked.requests_unseen(found, flow.request.port)
         verdict = self._decide(requests, policy)
-        _note(flow, verdict)
+        refusal.note(flow, verdict)
         if not verdict.blocked:
             return
         passes = self._goes_round(flow, verdict)
         if passes:
             self._let_through(flow, found)
+            client.permitted = frozenset(found)
         if asked.is_decrypted(flow.request):
             if passes or (self._page_in_tunnel and asked.is_lazy()):
                 if self._is_certain(requests, verdict, strictly=True):
-                    self._tunnels[flow.client_conn] = verdict
+                    client.tunnel = verdict
+                    if not passes:
+                        self._silent.add(flow.client_conn)
                 return  # the requests inside are judged
             if not self._is_certain(requests, verdict):
                 return
         if not passes:
-            self._answer(flow, verdict, policy, _CONNECT)
+            self._answer(flow, verdict, policy, None)
 
     def _judge_request(self, flow: http.HTTPFlow) -> None:
-        client = flow.client_conn
-        found = asked.names_of(flow, sni=client.sni)
+        client = self._known[flow.client_conn]
+        found = asked.names_of(flow, sni=flow.client_conn.sni)
         outcome.of(flow)["names"] = list(found)
-        self._permits.end_tunnel(client)
+        client.permitted = frozenset()
         if not self._is_its_turn(flow):
             return
-        self._judged += 1
+        self._silent.discard(flow.client_conn)
+        if not outcome.of(flow).get("redirected"):  # else for the second time
+            self._judged += 1
         request = flow.request
         given = facts(request.headers.fields, method=request.data.method, path=request.data.path)
-        policy = self._policy(client, asked.user_of(flow))
-        verdict = self._tunnels.get(client)
+        policy = self._policy(flow.client_conn, asked.user_of(flow))
+        verdict = client.tunnel
         if verdict is None and asked.too_many(found):
             verdict = TOO_MANY_NAMES
         if verdict is None:
             verdict = self._decide(asked.requests_of(flow, found, given), policy)
-        _note(flow, verdict)
+        refusal.note(flow, verdict)
         if not verdict.blocked:
-            self._allow(client, found)
+            client.allow(found)
         elif self._goes_round(flow, verdict):
             self._let_through(flow, found)
         else:
@@ -323,43 +275,48 @@ class BlocklistAddon:
     def _judge_server(self, data: ServerConnectionHookData) -> None:
         if not self._enabled or data.server.error:
             return
-        permitted = self._permits.names(data.client)
+        client = self._known[data.client]
+        permitted = reserved.names_of(data.server)
+        if permitted is None:
+            permitted = client.permitted
         dialled = [name for name in asked.names_dialled(data) if name not in permitted]
-        refused = self._tunnels.get(data.client)
-        if refused is not None and (dialled or not permitted):
-            data.server.error = refused.summary()
+        if client.tunnel is not None and (dialled or not permitted):
+            data.server.error = client.tunnel.summary()
             return
         if data.server.address and "\\" in data.server.address[0]:
+            self._blocked += 1
             data.server.error = _ESCAPED.summary()
             return
-        allowed = self._allowed.get(data.client, ())
-        dialled = [name for name in dialled if name not in allowed]
+        dialled = [name for name in dialled if name not in client.allowed]
         port = data.server.address[1] if data.server.address else 0
         requests = asked.requests_unseen(dialled, port)
         verdict = self._decide(requests, self._policy(data.client, None))
         if verdict.blocked and (asked.is_lazy() or self._is_certain(requests, verdict)):
+            self._blocked += 1
             data.server.error = verdict.summary()
 
     def _judge_tunnel(self, nextlayer: layer.NextLayer) -> None:
         if not self._enabled:
             return
         client, server = nextlayer.context.client, nextlayer.context.server
-        verdict = _FAILED
+        verdict = refusal.FAILED
 
         def refuses(found: Names) -> str | None:
             nonlocal verdict
+            self._judged += 1
             port = server.address[1] if server.address else 443
             verdict = self._verdict_unseen(client, found, port)
             return verdict.summary() if verdict.blocked else None
 
         flow = tunnels.judge(nextlayer, refuses)
         if flow is not None:
-            _note(flow, verdict)
+            self._blocked += 1
+            refusal.note(flow, verdict)
 
     def _verdict_unseen(self, client: connection.Client, found: Names, port: int) -> Verdict:
         if found.unreadable:
             return Verdict(Action.BLOCK, f"names cannot be read: {found.unreadable}")
-        permitted = self._permits.names(client)
+        permitted = self._known[client].permitted
         asked_for = [each for each in map(names.canonical, found.names) if each not in permitted]
         requests = asked.requests_unseen(asked_for, port)
         return self._decide(requests, self._policy(client, None))
@@ -367,15 +324,17 @@ class BlocklistAddon:
     def _judge_dns(self, flow: dns.DNSFlow) -> None:
         if not self._enabled or flow.response or flow.error or not flow.live:
             return
+        self._judged += 1
         asked_for = [names.canonical(question.name) for question in flow.request.questions]
         if any("\\" in name for name in asked_for):
             verdict = _ESCAPED
         else:
             requests = asked.requests_unseen(filter(None, asked_for), 443)
             verdict = self._decide(requests, self._policy(flow.client_conn, None))
-        _note(flow, verdict)
+        refusal.note(flow, verdict)
         if verdict.blocked:
-            _deny(flow)
+            self._blocked += 1
+            refusal.deny(flow)
 
     def _is_its_turn(self, flow: http.HTTPFlow) -> bool:
         return self._enabled and not flow.response and not flow.error and flow.live
@@ -385,11 +344,11 @@ class BlocklistAddon:
         if rules is None or not rules.policies.policies:
             return None
         if user is not None:
-            self._users[client] = user
+            self._known[client].user = user
         now = time.localtime(self._clock())
         return rules.policies.choose(
             client=asked.address_of(client),
-            user=user or self._users.get(client),
+            user=user or self._known[client].user,
             weekday=now.tm_wday,
             minute=60 * now.tm_hour + now.tm_min,
         )
@@ -411,12 +370,6 @@ class BlocklistAddon:
             for request in requests
         )
 
-    def _allow(self, client: connection.Client, found: tuple[str, ...]) -> None:
-        allowed = self._allowed.setdefault(client, set())
-        if len(allowed) > _MOST_ALLOWED:
-            allowed.clear()
-        allowed.update(found)
-
     def _goes_round(self, flow: http.HTTPFlow, verdict: Verdict) -> bool:
         """Return whether the user wants *flow* let through although *verdict* refuses it.
 
@@ -430,36 +383,15 @@ class BlocklistAddon:
 
     def _let_through(self, flow: http.HTTPFlow, found: tuple[str, ...]) -> None:
         outcome.of(flow)["block"]["action"] = "bypass"
-        reserved.admit(flow)
-        self._permits.grant(flow, found)
+        reserved.admit(flow, frozenset(found))
 
     def _answer(
-        self, flow: http.HTTPFlow, verdict: Verdict, policy: Policy | None, given: Facts
+        self, flow: http.HTTPFlow, verdict: Verdict, policy: Policy | None, given: Facts | None
     ) -> None:
-        outcome.of(flow)["answer"] = "blocklist"
         self._blocked += 1
-        drop = ctx.options.blocklist_answer == "drop" or (policy and policy.answer == "drop")
-        if drop and given is not _CONNECT:
-            flow.kill()
-            return
-        request = flow.request
-        made = answer.answer(
-            verdict,
-            answer.Asked(
-                host=verdict.name or request.host,
-                method=request.method,
-                # A frame may have asked: its page must be one that frames can show.
-                type="other" if given.type == "document" and not given.stated else given.type,
-                origin=given.origin,
-                requested_method=given.requested_method,
-                requested_headers=given.requested_headers,
-            ),
-            now_s=self._clock(),
-            redirect=verdict.redirect,
-        )
-        flow.response = http.Response.make(made.status, made.body, made.headers)
-        if made.status == 204:
-            del flow.response.headers["content-length"]  # RFC 9110 §8.6
+        if given is None:  # a CONNECT that is accepted is not counted, but what is asked inside
+            self._judged += 1
+        refusal.answer_request(flow, verdict, policy, given, self._clock())
 
     def _closed(self, judge: Callable[[], None], refuse: Callable[[], object]) -> None:
         """Run *judge*; on whatever it raises *refuse*, as mitmproxy would let the flow go on."""
@@ -473,14 +405,8 @@ class BlocklistAddon:
                 refuse()
             self._warn_once(error)
 
-    def _fail(self, flow: http.HTTPFlow) -> None:
-        # Nothing is used here that may just have raised.
-        flow.response = http.Response.make(403, b"Forebay could not judge this request.\n")
-        outcome.of(flow)["answer"] = "blocklist"
-        _note(flow, _FAILED)
-
     def _fail_server(self, data: ServerConnectionHookData) -> None:
-        data.server.error = _FAILED.summary()
+        data.server.error = refusal.FAILED.summary()
 
     def _warn_once(self, error: Exception) -> None:
         trace = error.__traceback__
@@ -508,27 +434,3 @@ class BlocklistAgain:
         """Answer it, if it is listed under its new URL or method."""
         if outcome.of(flow).get("redirected"):
             self._blocklist.requestheaders(flow)
-
-
-class BlocklistResponses:
-    """The part that looks at responses; behind the cache, so that hits are cleaned too."""
-
-    name = "forebay.blocklist.responses"
-
-    def responseheaders(self, flow: http.HTTPFlow) -> None:
-        """Drop what would lead the client round the proxy (RFC 7838)."""
-        if flow.response is None or not flow.live:
-            return
-        if ctx.options.blocklist and ctx.options.blocklist_alt_svc:
-            fields = altsvc.clean(flow.response.headers.fields)
-            if fields is not None:
-                flow.response.headers.fields = fields
-
-
-def _deny(flow: dns.DNSFlow) -> None:
-    flow.response = flow.request.fail(response_codes.NXDOMAIN)
-
-
-def _note(flow: mflow.Flow, verdict: Verdict) -> None:
-    if verdict is not NOT_LISTED:
-        outcome.of(flow)["block"] = verdict.as_outcome()

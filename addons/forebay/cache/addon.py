@@ -257,11 +257,12 @@ class CacheAddon:
 
     def response(self, flow: http.HTTPFlow) -> None:
         """Finish a refreshed response."""
-        self._counts.add(outcome.of(flow))
         planned = self._plans.pop(flow, None)
-        if planned is None:
-            return
-        plan, intake = planned
+        if planned is not None:
+            self._finish(flow, *planned)
+        self._count(flow)
+
+    def _finish(self, flow: http.HTTPFlow, plan: Plan, intake: Intake) -> None:
         try:
             intake.finish(flow, plan)
         except Exception as error:
@@ -272,6 +273,16 @@ class CacheAddon:
 
     def error(self, flow: http.HTTPFlow) -> None:
         """Answer from the store where the origin did not, or forget the plan of the flow."""
+        self._stand_in(flow)
+        if not unreachable.is_answered(flow):  # else ``response`` follows
+            self._count(flow)
+
+    def _count(self, flow: http.HTTPFlow) -> None:
+        """Count an attempt at its end; a flow that was loaded from a file is none of ours."""
+        if flow.live:
+            self._counts.add(outcome.of(flow))
+
+    def _stand_in(self, flow: http.HTTPFlow) -> None:
         is_refresh = self._mark(flow)
         self._crowd.end(flow, Release.AGAIN)
         planned = self._plans.pop(flow, None)

@@ -17,10 +17,8 @@ from mitmproxy.addons.clientplayback import ReplayHandler
 from mitmproxy.options import Options
 from mitmproxy.proxy.mode_specs import ReverseMode, UpstreamMode
 
-from forebay import outcome
 from forebay.cache.conditional import CONDITIONS
-from forebay.cache.directives import cache_control
-from forebay.cache.headers import Head, without
+from forebay.cache.headers import without
 
 LIMIT = 8
 """How many run at once."""
@@ -70,11 +68,6 @@ class Background:
     def may_refresh(self, flow: http.HTTPFlow, key: bytes) -> bool:
         """Return whether the response *key* that answers *flow* can be refreshed afterwards."""
         if flow in self._flows or (key not in self._running and len(self._running) >= self._limit):
-            return False
-        # Rules would rewrite what they have rewritten already.
-        if outcome.of(flow).get("rewrite"):
-            return False
-        if cache_control(Head(flow.request.headers.fields)).has("only-if-cached"):
             return False
         return _is_replayed_alike(flow)
 

@@ -9,10 +9,12 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-HIT, STALE, REPLACED, MISS, BYPASS = "hit", "stale", "replaced", "miss", "bypass"
-RESULTS = (HIT, STALE, "revalidated", REPLACED, MISS, BYPASS)
-"""Answered from the store; from the store as the origin could not; from there after a 304; by a
-new response in place of a stale one; by the origin; without the store."""
+STALE, REFETCHED, MISS, BYPASS = "stale", "refetched", "miss", "bypass"
+HITS = ("hit", STALE, "revalidated")
+"""Answered from the store; from the store as the origin could not; from there after a 304."""
+RESULTS = (*HITS, REFETCHED, MISS, BYPASS)
+"""And by a new response in place of a stale one; by the origin, or not at all; without the store:
+the words of the report."""
 
 
 class Counts:
@@ -22,7 +24,7 @@ class Counts:
     >>> counts.add({"cache": {"result": "hit", "age_s": 1}})
     >>> counts.add({"cache": {"result": "stale", "age_s": None, "stored": True}})
     >>> [(name, count) for name, count in counts.status().items() if count]
-    [('hit', 1), ('replaced', 1), ('stored', 1), ('hit_ratio', 0.5)]
+    [('hit', 1), ('refetched', 1), ('stored', 1), ('hit_ratio', 0.5)]
     """
 
     def __init__(self) -> None:
@@ -42,16 +44,17 @@ class Counts:
             return
         result = found.get("result", MISS)
         if result == STALE and found.get("age_s") is None:
-            result = REPLACED  # it was stale, and the origin has sent another
+            result = REFETCHED  # the origin has sent another, or nothing
         self._results[result] += 1
 
     def status(self) -> dict[str, Any]:
         """Return the counts, and which share of the requests that were looked up were hits."""
         counts = {name: self._results[name] for name in RESULTS}
         looked_up = sum(counts.values()) - counts[BYPASS]
+        hits = sum(counts[name] for name in HITS)
         return {
             **counts,
             "stored": self._stored,
             "refreshed": self._background,
-            "hit_ratio": round(counts[HIT] / looked_up, 4) if looked_up else None,
+            "hit_ratio": round(hits / looked_up, 4) if looked_up else None,
         }

@@ -174,14 +174,19 @@ def told(decision: Decision) -> tuple[str, str]:
             return "stale", decision.reason
         case Refuse():
             return "miss", f"only-if-cached, {decision.reason}"
+        case Forward(Fwd.BYPASS):
+            return "bypass", decision.reason
         case _:
             return "miss", decision.reason
 
 
-def may_be_refreshed(entry: Entry) -> bool:
+def may_be_refreshed(request: Head, entry: Entry) -> bool:
     """Return whether *entry* may answer while it is stale, and the origin be asked after that."""
-    # The refresh of a part would fetch the whole, for nobody.
-    return entry.part is None and entry.allowance.while_revalidate_s > 0
+    return (
+        entry.allowance.while_revalidate_s > 0
+        and entry.part is None  # the refresh would fetch the whole, for nobody
+        and not cache_control(request).has("only-if-cached")
+    )
 
 
 def can_be_completed(entry: Entry | None, limit_bytes: int) -> bool:

@@ -81,6 +81,7 @@ class DiskStore:
         self._read_breaker = Breaker(limit=3, rest_s=30)
         self._database: Database | None = None
         self._size_bytes: int | None = None
+        self._write_fault = self._read_fault = ""  # the last ones
         self._is_damaged = False
         self._is_closing = False
         self._to_tell: set[bytes] = set()
@@ -100,10 +101,18 @@ class DiskStore:
         """Return in plain types what is stored, what waits, and what is wrong; touches no disk."""
         now_s, problems = self._clock(), []
         if self._database is None:
-            problems.append(f"expected {self._folder} to be open, found that it is not")
-        for breaker, what in ((self._write_breaker, "writing"), (self._read_breaker, "reading")):
+            problems.append(
+                f"expected {self._folder} to be open, found: {self._write_fault or 'not yet'}"
+            )
+        for breaker, what, fault in (
+            (self._write_breaker, "write", self._write_fault),
+            (self._read_breaker, "read", self._read_fault),
+        ):
             if breaker.is_open(now_s):
-                problems.append(f"{self._folder} has failed: no {what} for half a minute")
+                problems.append(
+                    f"expected to {what} in {self._folder}, found: {fault}; tried again within "
+                    "half a minute"
+                )
         return {
             "folder": str(self._folder),
             "entries": len(self._stored),
@@ -422,21 +431,30 @@ class DiskStore:
         self.delete(key)
 
     def _failed(self, error: Exception) -> None:
+        reason = _reason(error)
         with self._changed:
             # The exact class is SQLite's word for a corrupt file; others derive
             # from it.  That heals by a new database, not by waiting.
             is_damage = type(error) is sqlite3.DatabaseError
             self._is_damaged |= is_damage
             if threading.current_thread() is self._writer:
+                self._write_fault = reason
                 self._write_breaker.failed(self._clock())
             elif not is_damage:
+                self._read_fault = reason
                 self._read_breaker.failed(self._clock())
             self._changed.notify_all()
-        text = "locked by another process" if isinstance(error, diskcache.Timeout) else str(error)
         self._notices.warn(
             f"disk {type(error).__name__}",
-            f"{self._folder} fails, caching in memory: {text or type(error).__name__}",
+            f"{self._folder} fails, caching in memory: {reason}",
         )
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, diskcache.Timeout):
+        return "locked by another process"
+    text = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    return text or type(error).__name__
 
 
 def _large(record: Record | None) -> LargeBody | None:

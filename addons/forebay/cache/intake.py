@@ -86,6 +86,7 @@ class Intake:
             why_not = self._complete(flow, response, plan, now_s)
         elif plan.target.method == b"HEAD":
             why_not = self._confirm(flow.request, response, plan, now_s)
+            notes["stored"] = why_not is None
         else:
             why_not = self._collect(flow, response, plan, now_s, notes, grown)
         if plan.response is response and isinstance(plan.body, LargeBody):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from mitmproxy import http
 
@@ -13,29 +14,10 @@ from forebay.cache.cache_status import Fwd, forwarded
 from forebay.cache.collapse import may_collapse
 from forebay.cache.completion import is_rest
 from forebay.cache.crowd import Crowd
-from forebay.cache.decision import (
-    Complete,
-    Forward,
-    Refuse,
-    Revalidate,
-    Serve,
-    can_be_completed,
-    decide,
-    may_be_refreshed,
-    stand_in,
-    told,
-)
+from forebay.cache.decision import Complete, Forward, Refuse, Revalidate, Serve, stand_in
 from forebay.cache.headers import Head
-from forebay.cache.largebody import KEPT_BYTES
-from forebay.cache.plan import (
-    Plan,
-    add_conditions,
-    begin,
-    detail,
-    note,
-    notes_of,
-    remove_conditions,
-)
+from forebay.cache.plan import Plan, add_conditions, begin, detail, notes_of, remove_conditions
+from forebay.cache.resolution import resolved, settle
 from forebay.cache.rule import Rule
 from forebay.cache.staleness import Failure
 from forebay.cache.store import Store
@@ -73,27 +55,22 @@ async def look_up(
     plan = begin(flow, now_s, rules=rules, targeted=targeted)
     if not plan.may_look_up:
         return plan
-    head, rule = plan.asked, plan.rule
-    is_unlike_others = outcome.bypasses(flow, bypass.REWRITE)
-    if is_unlike_others:
-        crowd = background = None
+    head = plan.asked
+    if outcome.bypasses(flow, bypass.REWRITE):
+        crowd = None  # what the origin is asked is not what others ask it
+    if outcome.bypasses(flow, bypass.BLOCK):
+        background = None  # what the cache asks by itself goes round nothing, and would be refused
     waits = 0
     while True:
         found = plan.found = await variants.find(store, plan.key, head)
         if flow.response is not None or flow.error is not None or not flow.live:
             return None  # the disk was slower than the client
-        decision = decide(
-            head,
-            found.entry,
+        decision = resolved(
+            flow,
+            plan,
             now_s,
-            absent=Fwd.URI_MISS if found.index is None else Fwd.VARY_MISS,
-            is_get=plan.is_get,
-            may_refresh=background is not None
-            and plan.is_get
-            and found.entry is not None
-            and may_be_refreshed(found.entry)
-            and background.may_refresh(flow, found.key),
-            may_complete=again.available() and can_be_completed(found.entry, KEPT_BYTES),
+            can_refresh=lambda key: background is not None and background.may_refresh(flow, key),
+            can_complete=again.available(),
         )
         if crowd is None or waits == _MAX_WAITS or not may_collapse(head, decision, found.entry):
             break
@@ -104,44 +81,26 @@ async def look_up(
         if not is_to_look_again:
             break
         waits += 1
-    if is_unlike_others and not isinstance(decision, Serve | Refuse):
-        # No rule has edited what the origin is asked: the answer is not for others.
-        plan.found, plan.decision = None, Forward(Fwd.BYPASS, "not rewritten")
-        note(flow, "bypass", plan.decision.reason, rule)
-        return plan
     match decision:
         case Serve():
             assert found.entry is not None
-            reason = decision.reason
-            if waits and reason == "fresh":
-                reason = "collapsed"
+            if waits and decision.reason == "fresh":
+                decision = replace(decision, reason="collapsed")
             elif decision.refresh and background is not None:
                 background.start(flow, found.key)
-            said = detail(rule, None if reason == "fresh" else reason)
+            said = detail(plan.rule, None if decision.reason == "fresh" else decision.reason)
             flow.response = answer.from_entry(
                 found.entry, decision, now_s, with_body=plan.is_get, detail=said
             )
             answer.feed(flow, found.entry, decision.shape)
-            notes = note(flow, "hit", reason, rule)
-            notes["age_s"], notes["ttl_s"] = decision.age_s, decision.ttl_s
-            outcome.of(flow)["answer"] = "cache"
-            return None
         case Refuse():
             flow.response = answer.gateway_timeout()
-            note(flow, *told(decision), rule)
-            outcome.of(flow)["answer"] = "cache"
-            return None
         case Revalidate() | Complete():
-            notes = note(flow, *told(decision), rule)
-            notes["added"] = [name.decode("ascii") for name, _ in decision.fields]
             plan.removed = add_conditions(flow.request, decision)
-            plan.decision = decision
-            if isinstance(decision, Complete):
-                _ask_again_unless_it_fits(flow, plan, found)
-        case _:
-            note(flow, *told(decision), rule)
-            plan.decision = Forward(decision.fwd, decision.reason)
-    return plan
+    settle(flow, plan, decision)
+    if isinstance(decision, Complete):
+        _ask_again_unless_it_fits(flow, plan, found)
+    return None if flow.response is not None else plan
 
 
 def _ask_again_unless_it_fits(flow: http.HTTPFlow, plan: Plan, found: Found) -> None:

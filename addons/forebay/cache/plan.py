@@ -101,6 +101,8 @@ def begin(
     is_reverse = isinstance(flow.client_conn.proxy_mode, ReverseMode)
     # In reverse mode the name in TLS is the proxy's, not the origin's.
     sni = None if is_reverse else flow.client_conn.sni
+    # mitmproxy's own property would decode xn-- names.
+    authority = flow.request.data.authority.decode("utf-8", "surrogateescape")
     plan = Plan(
         target,
         Forward(Fwd.BYPASS, ""),
@@ -114,7 +116,7 @@ def begin(
     reason = bypass_reason(
         target,
         head,
-        authority=flow.request.authority,
+        authority=authority,
         sni=sni,
         # None: the body was streamed, and the request has left before this hook.
         has_body=flow.request.raw_content != b"",
@@ -130,7 +132,7 @@ def begin(
     plan.decision = Forward(Fwd.METHOD if reason == "method" else Fwd.BYPASS, reason)
     plan.is_trusted = (
         reason == "method"
-        and not untrusted_reason(target, head, authority=flow.request.authority, sni=sni)
+        and not untrusted_reason(target, head, authority=authority, sni=sni)
         # The origin sees another request than that of others: its answer is not for them.
         and not outcome.bypasses(flow, bypass.REWRITE)
     )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import re
+from base64 import b64encode
 from ipaddress import ip_address
-from urllib.parse import quote
+from urllib.parse import quote, unquote_to_bytes
 
 from mitmproxy import http
 from mitmproxy.net.check import is_valid_host
@@ -24,7 +25,8 @@ _URL = re.compile(
     re.DOTALL,
 )
 _AUTHORITY = re.compile(
-    r"(?:.*@)?(?P<host>\[[0-9A-Fa-f:.]+\]|[^:@\[\]]+)(?::(?P<port>[0-9]{0,5}))?", re.DOTALL
+    r"(?:(?P<login>.*)@)?(?P<host>\[[0-9A-Fa-f:.]+\]|[^:@\[\]]+)(?::(?P<port>[0-9]{0,5}))?",
+    re.DOTALL,
 )
 _PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
 _FIELD = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*)")
@@ -38,12 +40,12 @@ _HANDSHAKE = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what describes a request."""
-    parser.add_argument("url")
-    parser.add_argument("--method", default="GET", type=_method)
+    parser.add_argument("url", metavar="URL", help="http, https, ws or wss")
+    parser.add_argument("--method", default="GET", type=_method, help="(default: GET)")
     parser.add_argument("--request-header", action="append", default=[], type=field,
                         metavar="'NAME: VALUE'",
                         help="a field of the request; may be repeated; those not given are "
-                        "absent, save Host")  # fmt: skip
+                        "absent, save Host, and Authorization by a login in the URL")  # fmt: skip
     parser.add_argument("--type", choices=resource.TYPES, metavar="TYPE",
                         help=f"one of {', '.join(resource.TYPES)} (default: as the proxy "
                         "guesses it from fields and path)")  # fmt: skip
@@ -61,36 +63,36 @@ def flow_for(given: argparse.Namespace) -> http.HTTPFlow:
     the server name of TLS; ws and wss with the fields of a handshake.
 
     Raises:
-        ForebayError: when the URL is none that the proxy could be asked for.
+        ForebayError: when the URL is none that the proxy could be asked for, or the
+            option forebay_bypass has a wrong value.
     """
-    said, host, port, target = _split(given.url)
+    said, login, host, port, target = _split(given.url)
     scheme = _HTTP[said]
     fields: Fields = tuple(given.request_header)
     if said != scheme:
         fields += tuple(pair for pair in _HANDSHAKE if not values(fields, pair[0].lower()))
+    if login.strip(b":") and not values(fields, b"authorization"):
+        fields += ((b"Authorization", _basic(login)),)
     if not values(fields, b"host"):
         fields = ((b"Host", authority(scheme, host, port).encode("ascii")), *fields)
-    exchange = Exchange(given.method, scheme, host, port, target, fields)
+    exchange = Exchange(given.method, scheme, host, port, target, fields, client=given.client)
     flow = flow_of(exchange, None)
     if scheme == "http":
-        flow.request.data.authority = authority(scheme, host, port).encode("ascii")
         flow.server_conn.address = None  # nothing names it but the request
     elif not is_address(canonical(host)):
         flow.client_conn.sni = host
     if given.user is not None:
         flow.metadata["proxyauth"] = (given.user, "")
     outcome.begin(flow)
+    _take_bypass(flow, given)
     hopbyhop.clean_request(flow.request, next_hop_is_proxy=False)
     return flow
 
 
-def take_bypass(flow: http.HTTPFlow, given: argparse.Namespace) -> None:
+def _take_bypass(flow: http.HTTPFlow, given: argparse.Namespace) -> None:
     """Take the field X-Forebay-Bypass out of the request, and note what it may go round.
 
     Without a client it is one of this machine.
-
-    Raises:
-        ForebayError: when the option has a wrong value.
     """
     allowed = bypass.parse_allowed(given.forebay_bypass)
     found = bypass.taken(flow.request.headers.fields)
@@ -128,8 +130,14 @@ def _method(text: str) -> str:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def _split(url: str) -> tuple[str, str, int, str]:
-    """Return scheme, host, port and target; what no request line may hold is encoded."""
+def _basic(login: bytes) -> bytes:
+    """Return the field value that clients make of the login in a URL (RFC 7617 §2)."""
+    name, _, password = login.partition(b":")
+    return b"Basic " + b64encode(unquote_to_bytes(name) + b":" + unquote_to_bytes(password))
+
+
+def _split(url: str) -> tuple[str, bytes, str, int, str]:
+    """Return scheme, login, host, port and target; what no request line may hold is encoded."""
     found = _URL.fullmatch(url.strip())
     if found is None:
         raise ForebayError(f"expected an absolute URL, found {url!r:.70}")
@@ -146,7 +154,8 @@ def _split(url: str) -> tuple[str, str, int, str]:
         raise ForebayError(f"expected a port from 1 to 65535, found {port} in {url!r:.70}")
     rest = found["rest"] if found["rest"].startswith("/") else "/" + found["rest"]
     try:
-        return scheme, host, port, quote(rest, safe=_PRINTABLE, errors="surrogateescape")
+        login = ((parts and parts["login"]) or "").encode("utf-8", "surrogateescape")
+        return scheme, login, host, port, quote(rest, safe=_PRINTABLE, errors="surrogateescape")
     except UnicodeEncodeError:
         raise ForebayError(f"expected a URL of characters, found halves: {url!r:.70}") from None
 

@@ -123,6 +123,8 @@ def _confdir(given: argparse.Namespace) -> Path:
     Raises:
         ForebayError: when it is another user's home folder, or none.
     """
+    if given.confdir == "":
+        raise ForebayError("--confdir: expected mitmproxy's folder, found nothing")
     if given.confdir is not None:
         return expanded("--confdir", given.confdir).absolute()
     if os.environ.get("SUDO_USER") and given.command != "uninstall":

@@ -149,10 +149,7 @@ class Stores:
             what = f"the databases of Chromium and Firefox are those of {user}"
             self._by_hand(what, [], "forebay ca with --store nss, without sudo")
             return []
-        try:
-            found = list(nss.databases(Path.home()))
-        except RuntimeError:
-            raise ForebayError("HOME: expected the user's home folder, found none") from None
+        found = list(nss.databases(_home()))
         if nss.is_there():
             return found
         if any(not each.is_missing for each in found) or "system" not in self._wanted:
@@ -175,6 +172,23 @@ class Stores:
         except ForebayError as error:
             self._status = FAILED  # it says more than work that is left
             remark(str(error))
+
+
+def _home() -> Path:
+    """Return the user's home folder.
+
+    Raises:
+        ForebayError: when HOME says none; where it is empty, ``~`` would be the root.
+    """
+    try:
+        home = Path.home()
+    except RuntimeError:
+        home = Path()
+    if os.environ.get("HOME") == "" or not home.is_absolute():
+        raise ForebayError(
+            f"HOME: expected the user's home folder, found {os.environ.get('HOME')!r:.100}"
+        )
+    return home
 
 
 def _system() -> str:

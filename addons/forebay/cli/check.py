@@ -6,67 +6,36 @@ import argparse
 import json
 import sys
 import time
-from dataclasses import dataclass, field
-from typing import Any
 
 from mitmproxy import http
 
 from forebay import bypass, outcome
 from forebay.blocklist.verdict import NOT_LISTED, visible
-from forebay.cache.plan import Plan, target_of
-from forebay.cache.rule import Rule
+from forebay.cache.decision import Revalidate
+from forebay.cache.plan import Plan, add_conditions, target_of
 from forebay.cli import asking, inforce, judged, lookedup, proxyoptions, rewritten, stored, storing
+from forebay.cli.checked import Checked, as_plain, in_words
 from forebay.cli.fetched import Answer, fetch
 from forebay.cli.inforce import Lists
-from forebay.cli.judged import Judged
-from forebay.cli.rewritten import Rewritten
+from forebay.cli.places import home_folder, rules_folder
 from forebay.errors import ForebayError
 from forebay.rewrite.load import RuleSet
 
 ALLOWED, BLOCKED, BAD_INPUT = 0, 1, 2
-_ACTIONS = {"block": "blocked", "allow": "allowed", "bypass": "bypassed", None: "unknown"}
-
-
-@dataclass(slots=True)
-class Checked:
-    """What became of a request; None for what it never came to, or what is not known.
-
-    Args:
-        judged: the verdict, the last one that says anything.
-        rewritten: what rules for requests made of it.
-        sent: its method and URL after that.
-        is_moved: whether the verdict is on what a rule made of the request.
-        cache: the cache's decision.
-        cache_rule: the user's rule for the request.
-        storing: whether a response would be stored.
-        warnings: what is wrong with files that others can do without.
-    """
-
-    judged: Judged
-    rewritten: Rewritten | None = None
-    sent: str | None = None
-    is_moved: bool = False
-    cache: dict[str, Any] | None = None
-    cache_rule: dict[str, Any] | None = None
-    storing: dict[str, Any] | None = None
-    warnings: list[str] = field(default_factory=list)
-
-    def warn(self, of: str, error: ForebayError) -> None:
-        """Remember what is wrong; what the other addons do is known all the same."""
-        self.warnings += [f"{of}: {visible(line, 500)}" for line in str(error).splitlines()]
 
 
 def run(arguments: list[str]) -> int:
     """Print what becomes of one request; return 0 when it is allowed, 1 blocked, 2 bad input."""
     given = _parser().parse_args(arguments)
     try:
+        proxyoptions.fill(given)
+        for folder in (home_folder, rules_folder):
+            folder(given)  # one that is none is said once, not by each that looks there
         flow = asking.flow_for(given)
         described = storing.described(given)
         is_handshake = given.url.strip()[:2].lower() == "ws"
         if is_handshake and (described is not None or given.fetch):
             raise ForebayError(f"expected an http or https URL, found {given.url!r:.70}")
-        proxyoptions.fill(given)
-        asking.take_bypass(flow, given)
         lists, problems = _lists(given)
         found = checked(flow, lists, given, described)
     except (ForebayError, ValueError) as error:
@@ -102,7 +71,7 @@ def checked(
     Raises:
         ForebayError: when an option has a wrong value, or an origin does not answer.
     """
-    found = Checked(judged.of_flow(flow, lists, given))
+    found = Checked(judged.of_flow(flow, lists, given), bypass=outcome.of(flow).get("bypass"))
     if found.judged.blocked:
         return found
     rules = _rewrite_rules(given, found)
@@ -144,17 +113,17 @@ def _ask_cache(
     answer = described
     if given.fetch:
         plan.requested_at_s = time.time()
+        if isinstance(plan.decision, Revalidate):
+            add_conditions(flow.request, plan.decision)
         answer = fetch(target_of(flow.request), flow.request.headers.fields)
     if answer is not None:
         found.storing = storing.of_answer(flow, plan, answer, given, time.time())
 
 
 def _planned(flow: http.HTTPFlow, found: Checked, given: argparse.Namespace) -> Plan | None:
-    rules: tuple[Rule, ...]
     now_s = time.time()
     try:
-        rules = stored.cache_rules(given)
-        plan = lookedup.of_flow(flow, rules, given, now_s)
+        plan = lookedup.of_flow(flow, stored.cache_rules(given), given, now_s)
     except ForebayError as error:
         found.warn("cache", error)
         return None
@@ -162,50 +131,16 @@ def _planned(flow: http.HTTPFlow, found: Checked, given: argparse.Namespace) -> 
     return plan
 
 
-def as_plain(found: Checked, flow: http.HTTPFlow, url: str) -> dict[str, Any]:
-    """Return it in plain types; ``asked`` is the URL as given."""
-    ours = "blocklist" if found.judged.blocked else outcome.answered_by(flow)
-    return {
-        "asked": url,
-        **judged.as_plain(found.judged),
-        "moved": found.is_moved,
-        "answered_by": ours or "origin",
-        "bypass": outcome.of(flow).get("bypass"),
-        "rewrite": None if found.rewritten is None else found.rewritten.as_plain(),
-        "sent": found.sent,
-        "cache": found.cache,
-        "cache_rule": found.cache_rule,
-        "storing": found.storing,
-        "warnings": found.warnings,
-    }
-
-
-def in_words(found: Checked, url: str) -> list[str]:
-    """Return the lines for people."""
-    judged_ = found.judged
-    action = _ACTIONS[judged_.action]
-    named = visible(url.strip() if found.is_moved else judged_.requests[0].cased, 500)
-    lines = [f"{action}: {named}"]
-    if found.is_moved:
-        lines.append(f"  sent to   {visible(judged_.requests[0].cased, 500)}")
-    lines += judged.in_words(judged_)
-    if found.rewritten is not None:
-        lines += rewritten.in_words(found.rewritten)
-    if found.cache_rule is not None:
-        lines.append(storing.rule_in_words(found.cache_rule))
-    if found.cache is not None:
-        lines += lookedup.in_words(found.cache)
-    if found.storing is not None:
-        lines.append(storing.in_words(found.storing))
-    return lines
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="forebay check",
+        usage="forebay check [OPTION ...] URL",
         description="Say what the proxy would do to a request, and by which rules: "
         "the blocklist, rewriting, the cache.",
-        epilog="Exit status: 0 allowed, 1 blocked, 2 bad input.",
+        epilog="Exit status: 0 allowed, 1 blocked, 2 bad input, or lists that cannot be read. "
+        "What else cannot be read is said on standard error. In JSON the verdict has the names "
+        "of the log's forebay.block, 'cache' those of forebay.cache, and 'rewrite.request' is "
+        "forebay.rewrite; what is not known, or was not come to, is null.",
     )
     asking.add_arguments(parser)
     inforce.add_arguments(parser)

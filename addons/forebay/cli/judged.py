@@ -132,7 +132,12 @@ def as_plain(found: Judged) -> dict[str, Any]:
         "redirect": found.verdict.redirect,
         "tunnel": found.of_tunnel,
         "matches": [
-            {**asdict(match.cited), "effect": match.effect, "fate": match.fate}
+            {
+                **asdict(match.cited),
+                "group": match.cited.group or None,
+                "effect": match.effect,
+                "fate": match.fate,
+            }
             for match in found.matches
         ],
     }

@@ -10,27 +10,13 @@ from typing import Any
 
 from mitmproxy import http
 
-from forebay import bypass, outcome
 from forebay.blocklist.verdict import visible
 from forebay.cache import variants
-from forebay.cache.cache_status import Fwd
-from forebay.cache.decision import (
-    Complete,
-    Decision,
-    Forward,
-    Refuse,
-    Revalidate,
-    Serve,
-    can_be_completed,
-    decide,
-    may_be_refreshed,
-    told,
-)
 from forebay.cache.entry import Record
 from forebay.cache.freshness import lifetime
 from forebay.cache.inventory import Inventory, NoCacheError
-from forebay.cache.largebody import KEPT_BYTES
-from forebay.cache.plan import Plan, begin, note, notes_of
+from forebay.cache.plan import Plan, begin, notes_of
+from forebay.cache.resolution import resolved, settle
 from forebay.cache.rule import Rule
 from forebay.cache.targeted import Targeted
 from forebay.cli.stored import cache_folder, facts, state
@@ -64,25 +50,9 @@ def of_flow(
     if not plan.may_look_up:
         return plan
     folder = cache_folder(given) if given.cache_size_bytes else None
-    found = plan.found = variants.Found(plan.key) if folder is None else _found(folder, plan)
-    decision = decide(
-        plan.asked,
-        found.entry,
-        now_s,
-        absent=Fwd.URI_MISS if found.index is None else Fwd.VARY_MISS,
-        is_get=plan.is_get,
-        may_refresh=plan.is_get
-        and not outcome.bypasses(flow, bypass.REWRITE)
-        and found.entry is not None
-        and may_be_refreshed(found.entry),
-        may_complete=can_be_completed(found.entry, KEPT_BYTES),
-    )
-    if outcome.bypasses(flow, bypass.REWRITE) and not isinstance(decision, Serve | Refuse):
-        # No rule has edited what the origin is asked: the answer is not for others.
-        plan.found, plan.decision = None, Forward(Fwd.BYPASS, "not rewritten")
-        note(flow, "bypass", plan.decision.reason, plan.rule)
-        return plan
-    _note(flow, plan, decision)
+    plan.found = variants.Found(plan.key) if folder is None else _found(folder, plan)
+    decision = resolved(flow, plan, now_s, can_refresh=lambda _key: True, can_complete=True)
+    settle(flow, plan, decision)
     return plan
 
 
@@ -92,21 +62,6 @@ def _found(folder: Path, plan: Plan) -> variants.Found:
             return asyncio.run(variants.find(_Shelf(inventory), plan.key, plan.asked))
     except NoCacheError:
         return variants.Found(plan.key)
-
-
-def _note(flow: http.HTTPFlow, plan: Plan, decision: Decision) -> None:
-    notes = note(flow, *told(decision), plan.rule)
-    match decision:
-        case Serve():
-            notes["age_s"], notes["ttl_s"] = decision.age_s, decision.ttl_s
-            outcome.of(flow)["answer"] = "cache"
-        case Revalidate() | Complete():
-            notes["added"] = [name.decode("ascii") for name, _ in decision.fields]
-            plan.decision = decision
-        case Forward():
-            plan.decision = decision
-        case _:
-            outcome.of(flow)["answer"] = "cache"
 
 
 def as_plain(flow: http.HTTPFlow, plan: Plan, now_s: float) -> dict[str, Any]:

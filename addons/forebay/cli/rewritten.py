@@ -9,6 +9,7 @@ from typing import Any
 
 from mitmproxy import http
 
+from forebay import outcome
 from forebay.blocklist.verdict import visible
 from forebay.cli.places import home_folder, rules_folder
 from forebay.outcome import Outcome
@@ -67,7 +68,7 @@ def rules_for(given: argparse.Namespace) -> RuleSet:
 
 
 def of_flow(flow: http.HTTPFlow, rules: RuleSet, *, client: str | None, now_s: float) -> Rewritten:
-    """Edit the request of *flow* by *rules*, as the proxy does, and return what they did."""
+    """Edit the request of *flow* by *rules*, as the proxy does; return and note what they did."""
     exchange = replace(exchange_of(flow, Phase.REQUEST), client=client)
     result = run(rules.request, Phase.REQUEST, exchange, now_s=now_s, new_id=_new_id)
     entries = [entry_of(each, Phase.REQUEST) for each in result.applied]
@@ -81,6 +82,8 @@ def of_flow(flow: http.HTTPFlow, rules: RuleSet, *, client: str | None, now_s: f
         if applied is not None:
             flow.request.headers.fields = fields
             entries.append(entry_of(applied, Phase.REQUEST))
+    if entries:
+        outcome.of(flow)["rewrite"] = entries
     after = replace(exchange_of(flow, Phase.REQUEST), client=client)
     relaxed = RuleIndex(
         replace(rule, matcher=load.as_far_as_requests_tell(rule.matcher))

@@ -10,15 +10,18 @@ from mitmproxy import http
 
 from forebay.blocklist.verdict import visible
 from forebay.cache.decision import Revalidate
+from forebay.cache.entry import Entry
 from forebay.cache.freshness import is_fresh, time_to_live, validity
 from forebay.cache.headers import Head
 from forebay.cache.judge import answers_gets, judged
+from forebay.cache.largebody import KEPT_BYTES
 from forebay.cache.plan import Plan
 from forebay.cache.rule import Rule
 from forebay.cache.storable import SetCookie, body_reason
 from forebay.cli.asking import field
 from forebay.cli.fetched import Answer
 from forebay.cli.proxyoptions import largest_object_bytes
+from forebay.cli.stored import state
 from forebay.errors import ForebayError
 
 
@@ -26,8 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what describes a response, and ``--fetch``."""
     parser.add_argument("--fetch", action="store_true",
                         help="ask the origin once, without the proxy, for what rules have made "
-                        "of the request, and judge its answer; nothing that is blocked, or that "
-                        "a rule answers, is asked for")  # fmt: skip
+                        "of the request, on condition where a stored response is validated, and "
+                        "judge its answer; nothing that is blocked, or that a rule answers, is "
+                        "asked for")  # fmt: skip
     parser.add_argument("--status", type=_status, metavar="CODE",
                         help="judge a response with this status (200)")  # fmt: skip
     parser.add_argument("--response-header", action="append", default=[], type=field,
@@ -60,63 +64,62 @@ def of_answer(
         given: the options.
         now_s: when it was received, POSIX seconds.
     """
-    head = Head(answer.fields)
-    reason = _reason(flow, plan, answer, head, given, now_s)
-    found = validity(
-        head,
-        requested_at_s=plan.requested_at_s,
-        received_at_s=now_s,
-        status=answer.status,
-        targeted=plan.targeted,
-        forced_s=None if plan.rule is None else plan.rule.lifetime_s,
-    )
+    found = _stored(flow, plan, answer, given, now_s)
+    if isinstance(found, str):
+        said = validity(
+            Head(answer.fields),
+            requested_at_s=plan.requested_at_s,
+            received_at_s=now_s,
+            status=answer.status,
+            targeted=plan.targeted,
+            forced_s=None if plan.rule is None else plan.rule.lifetime_s,
+        )
+        reason, no_cache = found, False
+    else:
+        reason, said, no_cache = None, found.validity, found.no_cache
     return {
         "status": answer.status,
         "fetched": given.fetch,
         "stores": reason is None,
         "reason": reason,
-        "fresh": is_fresh(found, now_s),
-        "ttl_s": int(time_to_live(found, now_s)),
+        "fresh": not no_cache and is_fresh(said, now_s),
+        "ttl_s": int(time_to_live(said, now_s)),
+        "no_cache": no_cache,
     }
 
 
-def _reason(
-    flow: http.HTTPFlow,
-    plan: Plan,
-    answer: Answer,
-    head: Head,
-    given: argparse.Namespace,
-    now_s: float,
-) -> str | None:
-    # Cases, as in the proxy:
-    # 1. past the cache, save for a POST whose answer stands for GETs
-    if plan.found is None and not answers_gets(plan, answer.status, head):
-        return plan.decision.reason
-    # 2. nothing to store, but perhaps to confirm
-    if plan.target.method == b"HEAD":
-        return "method"
-    set_cookie = SetCookie(given.cache_set_cookie)
-    # 3. what is stored is still good
-    if answer.status == 304 and isinstance(plan.decision, Revalidate):
-        return _refreshed(flow, plan, answer, set_cookie, now_s)
-    reason = body_reason(
-        answer.http_version, answer.status, head, limit_bytes=largest_object_bytes(given)
-    )
-    if reason is not None:
-        return reason
-    found = judged(flow.request, answer.status, b"", head, plan, now_s, set_cookie)
-    return found if isinstance(found, str) else None
-
-
-def _refreshed(
-    flow: http.HTTPFlow, plan: Plan, answer: Answer, set_cookie: SetCookie, now_s: float
-) -> str | None:
-    # Imported late: it takes a third of a second, and few ask for it.
+def _stored(
+    flow: http.HTTPFlow, plan: Plan, answer: Answer, given: argparse.Namespace, now_s: float
+) -> Entry | str:
+    """Return what would be stored, its body aside, or why nothing would be."""
+    # Imported late: it takes a tenth of a second, and few ask for it.
     from forebay.cache import update
 
-    response = http.Response.make(304, b"", answer.fields)
-    found = update.refresh(flow.request, response, plan, now_s, set_cookie)
-    return found if isinstance(found, str) else None
+    head, status = Head(answer.fields), answer.status
+    set_cookie = SetCookie(given.cache_set_cookie)
+    # Cases, as in the proxy (see cache/intake.py):
+    # 1. past the cache, save for a POST whose answer stands for GETs
+    if plan.found is None:
+        if not answers_gets(plan, status, head):
+            return plan.decision.reason
+    else:
+        response = http.Response.make(status)
+        response.headers.fields = answer.fields
+        # 2. an error of the origin's, in whose place what is stored answers
+        serve = update.stand_in_for_error(response, plan, now_s, KEPT_BYTES)
+        if serve is not None:
+            return serve.reason
+        # 3. what is stored is still good
+        if status == 304 and isinstance(plan.decision, Revalidate):
+            return update.refresh(flow.request, response, plan, now_s, set_cookie)
+        # 4. nothing to store, but perhaps to confirm
+        if plan.target.method == b"HEAD":
+            return update.confirm(flow.request, response, plan, now_s, set_cookie)
+    reason = body_reason(answer.http_version, status, head, limit_bytes=largest_object_bytes(given))
+    if reason is not None:
+        return reason
+    found = judged(flow.request, status, b"", head, plan, now_s, set_cookie)
+    return found if isinstance(found, str) else found(b"")
 
 
 def in_words(found: dict[str, Any]) -> str:
@@ -129,8 +132,7 @@ def in_words(found: dict[str, Any]) -> str:
     named = f"{which} (status {found['status']})"
     if not found["stores"]:
         return f"cache: would not store {named}: {found['reason']}"
-    state = f"fresh for {found['ttl_s']} s" if found["fresh"] else "to be validated each time"
-    return f"cache: would store {named}, {state}"
+    return f"cache: would store {named}, {state(found)}"
 
 
 def rule_facts(rule: Rule | None) -> dict[str, Any] | None:

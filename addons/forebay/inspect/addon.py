@@ -106,8 +106,16 @@ class InspectAddon:
         if self._trim.limit:
             self._trim.wake()
 
+    def tcp_end(self, flow: mflow.Flow) -> None:
+        """Label a connection that has ended, or was refused."""
+        self.requestheaders(flow)
+        if self._is_seen and flow.live:
+            outcome.of(flow)  # nobody has begun it where nothing was decided
+            self._label(flow)
+
     dns_error = dns_response
-    tcp_start = tcp_end = tcp_error = udp_start = udp_end = udp_error = requestheaders
+    tcp_start = udp_start = requestheaders
+    tcp_error = udp_end = udp_error = tcp_end
 
     def _label(self, flow: mflow.Flow) -> None:
         if self._trim.limit:
@@ -122,5 +130,11 @@ class InspectAddon:
             and flow.response is not None
             and flow.response.status_code == told.STATUS
         )
-        line = comment(notes, error_type=error_type, refused=refused, redactor=in_force())
+        line = comment(
+            notes,
+            error_type=error_type,
+            error=flow.error.msg if flow.error else "",
+            refused=refused,
+            redactor=in_force(),
+        )
         label.put(flow, line, marker(notes, failed=error_type is not None or refused))

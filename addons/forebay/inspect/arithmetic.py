@@ -46,7 +46,7 @@ def freshness(cache: Mapping[str, Any], said: Validity) -> dict[str, str]:
         "lifetime": f"{lifetime_s} s, {source(said)}",
         "age": f"{arrived_s:.1f} s on arrival: the larger of {apparent_s:.1f} s since its Date "
         f"and {said.age_field_s} s by its Age field + {delay_s:.1f} s on the way (§4.2.3)",
-        "left": f"{lifetime_s} s - {arrived_s:.1f} s = {lifetime_s - arrived_s:.1f} s",
+        "left": f"{lifetime_s} s - {arrived_s:.1f} s = {lifetime_s - round(arrived_s, 1):.1f} s",
     }
     if cache.get("rule"):
         shown["lifetime"] += f"; another {_elsewhere(cache)}, if that sets one"

@@ -12,7 +12,7 @@ from mitmproxy import flow as mflow
 
 from forebay import outcome, settings, status
 from forebay.errors import ForebayError
-from forebay.inspect import account, ownlist
+from forebay.inspect import account, ending, ownlist
 from forebay.inspect.comment import comment
 from forebay.inspect.explain import explain
 
@@ -28,7 +28,8 @@ class Commands:
     def explain(self, flows: Sequence[mflow.Flow]) -> str:
         """Tell all that Forebay did with flows, as YAML; also of those without any content."""
         if not flows:
-            raise exceptions.CommandError("expected a flow, such as @focus, found none")
+            # Not @focus: mitmweb does not tell which flow somebody has selected there.
+            raise exceptions.CommandError("expected flows, such as '~u /path', found none")
         if len(flows) > _MOST_FLOWS:
             raise exceptions.CommandError(
                 f"expected at most {_MOST_FLOWS} flows, found {len(flows)}"
@@ -74,9 +75,15 @@ def _account(flow: mflow.Flow) -> dict[str, Any]:
     if not isinstance(notes, dict):
         return {"forebay": account.UNKNOWN}
     redactor = account.in_force()
+    decided = comment(
+        notes,
+        error_type=ending.error_type(flow),
+        error=flow.error.msg if flow.error else "",
+        redactor=redactor,
+    )
     return {
         "kind": flow.type,
-        "decided": comment(notes, redactor=redactor) or "nothing",
+        "decided": decided or "nothing",
         "error": flow.error and redactor.excerpt(flow.error.msg, 300),
         "outcome": redactor.verdict(notes),
     }

@@ -12,10 +12,13 @@ from typing import Any
 
 from forebay.blocklist.verdict import visible
 from forebay.inspect.marker import acting, is_blocked
+from forebay.trafficlog import failure
 from forebay.trafficlog.redact import DEFAULT, Redactor
 
 LONGEST = 300
 """Characters of a comment."""
+_REFUSED = "Connection killed: "
+"""So mitmproxy begins when an addon has refused to connect a server, and why comes behind."""
 _LONGEST_NAME = 80
 _LONGEST_REASON = 120
 _MOST_RULES = 6
@@ -27,6 +30,7 @@ def comment(
     notes: Notes,
     *,
     error_type: str | None = None,
+    error: str = "",
     refused: bool = False,
     redactor: Redactor = DEFAULT,
 ) -> str:
@@ -42,6 +46,7 @@ def comment(
     Args:
         notes: the outcome.
         error_type: why the attempt failed, in one word.
+        error: the same in mitmproxy's words, for where that one tells too little.
         refused: whether a recording had no answer.
         redactor: what masks secrets.
     """
@@ -50,8 +55,8 @@ def comment(
         _block(notes, redactor),
         _rewrite(notes),
         _answer(notes, refused=refused),
-        f"error {error_type}" if error_type else "",
-        _bypass(notes.get("bypass")),
+        _error(notes, error_type, error, redactor),
+        _bypass(notes.get("bypass"), redactor),
         "" if "cache" in done else _cache(notes.get("cache"), redactor),
         "retried" if notes.get("retried") else "",
         "refresh by the cache" if notes.get("background") else "",
@@ -80,13 +85,24 @@ def cited(rule: Notes) -> str:
     return place(rule.get("path"), rule.get("line"))
 
 
-def _bypass(bypass: Notes | None) -> str:
+def _error(notes: Notes, error_type: str | None, error: str, redactor: Redactor) -> str:
+    if error_type is None:
+        return ""
+    if error.startswith(_REFUSED):
+        if is_blocked(notes):
+            return ""  # that says why
+        return _said(error.removeprefix(_REFUSED), redactor)
+    return (
+        f"error: {_said(error, redactor)}" if error_type == failure.OTHER else f"error {error_type}"
+    )
+
+
+def _bypass(bypass: Notes | None, redactor: Redactor) -> str:
     if not bypass:
         return ""
-    if not bypass.get("done"):
-        return "bypass ignored"
-    done = [word for word in bypass["done"] if word != "block"]  # its rule is named, if any
-    return f"bypassed {', '.join(done)}" if done else ""
+    done = [word for word in bypass.get("done") or () if word != "block"]  # its rule is named
+    why = f"bypass ignored: {_said(bypass['ignored'], redactor)}" if bypass.get("ignored") else ""
+    return ", ".join(filter(None, (f"bypassed {', '.join(done)}" if done else "", why)))
 
 
 def _cache(cache: Notes | None, redactor: Redactor) -> str:

@@ -22,7 +22,7 @@ def marker(notes: Mapping[str, Any], *, failed: bool = False) -> str:
     Where several fit, the one that tells most of what the client got: a
     blocked flow may have been broken off, and a stored answer edited.
 
-    >>> marker({"cache": {"result": "miss"}}), marker({"answer": "cache"})
+    >>> marker({"cache": {"result": "miss"}}), marker({"cache": {"result": "hit"}})
     ('', ':recycle:')
     """
     if is_blocked(notes):
@@ -34,7 +34,7 @@ def marker(notes: Mapping[str, Any], *, failed: bool = False) -> str:
     if any(acting(entry) for entry in notes.get("rewrite") or ()):
         return REWRITTEN
     cache = notes.get("cache") or {}
-    if notes.get("answer") == "cache" or cache.get("result") == "revalidated":
+    if cache.get("result") in ("hit", "revalidated"):
         return CACHED
     if cache.get("result") == "stale" and cache.get("age_s") is not None:
         return CACHED  # in place of an error of the origin's

@@ -69,9 +69,8 @@ class Bypassing:
         except ForebayError as error:
             settings.reject(error, running=running)
             return
-        if bypass.BLOCK not in allowed:
-            reserved.PATCH.uninstall()
-        elif not _reserves():
+        # It stays in place when blocking is bypassed no longer: there may be such connections.
+        if bypass.BLOCK in allowed and not _reserves():
             allowed -= {bypass.BLOCK}
         self._allowed = allowed
 

@@ -3,7 +3,8 @@
 mitmproxy gives a connection that is open to whichever request of the same
 client asks for the same host next, and no hook is run for that.  A connection
 which was made for a request that goes round the blocklist must not carry
-another one, whatever may have sent that there after it was judged.
+another one, whatever may have sent that there after it was judged.  Nor does
+the hook ``server_connect`` tell for which request a connection is made.
 """
 
 from __future__ import annotations
@@ -23,9 +24,11 @@ from forebay.proxycore.sansio import Driver, client_context
 type Handler = Callable[..., layer.CommandGenerator[None]]
 type Matches = Callable[[GetHttpConnection, Connection], bool]
 
-_admitted: weakref.WeakSet[http.HTTPFlow] = weakref.WeakSet()
+type Names = frozenset[str]
+
+_admitted: weakref.WeakKeyDictionary[http.HTTPFlow, Names] = weakref.WeakKeyDictionary()
 _asking: weakref.WeakSet[GetHttpConnection] = weakref.WeakSet()
-_reserved: weakref.WeakSet[Connection] = weakref.WeakSet()
+_reserved: weakref.WeakKeyDictionary[Connection, Names] = weakref.WeakKeyDictionary()
 
 
 def available() -> bool:
@@ -33,9 +36,24 @@ def available() -> bool:
     return PATCH.installed
 
 
-def admit(flow: http.HTTPFlow) -> None:
-    """Reserve what is connected for *flow*, for it and others of its client that are admitted."""
-    _admitted.add(flow)
+def admit(flow: http.HTTPFlow, names: Names) -> None:
+    """Reserve what is connected for *flow*, for it and others of its client that are admitted.
+
+    Args:
+        flow: of a request.
+        names: that it may connect to.
+    """
+    _admitted[flow] = names
+
+
+def reserve(connection: Connection, names: Names) -> None:
+    """Keep *connection*, which may be one to these *names*, for requests that are admitted."""
+    _reserved[connection] = names
+
+
+def names_of(connection: Connection) -> Names | None:
+    """Return what *connection* may be one to, or None when it is for everybody."""
+    return _reserved.get(connection) if _reserved else None
 
 
 def _get_connection(original: Handler) -> Handler:
@@ -43,7 +61,8 @@ def _get_connection(original: Handler) -> Handler:
         self: HttpLayer, event: GetHttpConnection, *, reuse: bool = True
     ) -> layer.CommandGenerator[None]:
         stream = self.command_sources.get(event)
-        if not isinstance(stream, HttpStream) or stream.flow not in _admitted:
+        names = _admitted.get(stream.flow) if isinstance(stream, HttpStream) else None
+        if names is None:
             yield from original(self, event, reuse=reuse)
             return
         _asking.add(event)
@@ -51,7 +70,8 @@ def _get_connection(original: Handler) -> Handler:
         steps = original(self, event, reuse=reuse)
         # What is new is there when the first command comes, before anybody else can ask for it.
         first: Any = next(steps, None)
-        _reserved.update(self.connections.keys() - before)
+        for made in self.connections.keys() - before:
+            reserve(made, names)
         if first is not None:
             yield first
             yield from steps
@@ -85,7 +105,7 @@ def connections_of(opts: options.Options, *admitted: bool) -> list[int]:
     def on_hook(hook: commands.StartHook) -> None:
         if hook.name == "requestheaders" and next(expected):
             (flow,) = hook.args()
-            admit(flow)
+            admit(flow, frozenset({"192.0.2.9"}))
 
     driver = Driver(HttpLayer(context, HTTPMode.regular), on_hook)
     driver.feed(events.Start())

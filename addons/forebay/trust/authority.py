@@ -7,6 +7,7 @@ from pathlib import Path
 
 from forebay import cabundle, wholefile
 from forebay.errors import ForebayError
+from forebay.regularfile import open_regular
 from forebay.trust import certificate
 
 _KEY, _CERTIFICATE = "mitmproxy-ca.pem", "mitmproxy-ca-cert.pem"
@@ -103,10 +104,12 @@ def renew_bundle(confdir: Path, home: Path) -> Path | None:
     """
     path = certificate_path(confdir)
     try:
-        ours, bundled = path.read_bytes(), (home / cabundle.NAME).read_bytes()
+        ours, bundled = _read(path), _read(home / cabundle.NAME)
     except OSError:
         return None
-    return None if ours in bundled else bundle(path, home)
+    if ours is None or bundled is None or ours in bundled:
+        return None
+    return bundle(path, home)
 
 
 def _read(path: Path, *, secret: bool = False) -> bytes | None:
@@ -116,7 +119,8 @@ def _read(path: Path, *, secret: bool = False) -> bytes | None:
         OSError: when it cannot be read.
     """
     try:
-        return path.read_bytes()
+        with open_regular(path) as file:
+            return file.read()
     except FileNotFoundError:
         return None
     except PermissionError:

@@ -15,7 +15,9 @@ MOST_CLIENTS = 128
 MOST_HOSTS = 128
 """Of one client that are remembered; the last ones."""
 MOST_LINES = 8
-"""For one client; one that rejects this many hosts rejects all."""
+"""About one agent of a client; one that rejects this many hosts rejects all."""
+MOST_AGENTS = 16
+"""Of one client that are told of: an agent is what a client calls itself."""
 _TO_BE_SURE = 2
 # As mitmproxy words it; a scanner that sends nothing is told of in the same words.
 _CLOSED = "The client disconnected during the handshake."
@@ -70,7 +72,7 @@ class Rejected:
 @dataclass(slots=True)
 class _Client:
     places: OrderedDict[Place, Rejected] = field(default_factory=OrderedDict)
-    said: set[tuple[str, Place]] = field(default_factory=set)
+    said: dict[str, set[Place]] = field(default_factory=dict)
 
 
 def kind_of(error: str) -> Kind | None:
@@ -113,7 +115,7 @@ class Rejections:
         found.passes |= passes
         # A connection may be closed for many reasons.
         sure = kind is Kind.ALERT or found.in_a_row >= _TO_BE_SURE
-        return Notice(_say(known, (agent, place)) if sure else Say.NOTHING, passes)
+        return Notice(_say(known, agent, place) if sure else Say.NOTHING, passes)
 
     def accept(self, client: str, place: Place) -> None:
         """Note that a client took the certificate."""
@@ -146,11 +148,16 @@ class Rejections:
                 yield client, place, found
 
 
-def _say(known: _Client, key: tuple[str, Place]) -> Say:
-    if key in known.said or len(known.said) >= MOST_LINES:
+def _say(known: _Client, agent: str, place: Place) -> Say:
+    said = known.said.get(agent)
+    if said is None:
+        if len(known.said) >= MOST_AGENTS:
+            return Say.NOTHING
+        said = known.said[agent] = set()
+    if place in said or len(said) >= MOST_LINES:
         return Say.NOTHING
-    known.said.add(key)
-    return Say.IT_AND_NO_MORE if len(known.said) == MOST_LINES else Say.IT
+    said.add(place)
+    return Say.IT_AND_NO_MORE if len(said) == MOST_LINES else Say.IT
 
 
 def _touched[K, V](found: OrderedDict[K, V], key: K, make: type[V], most: int) -> V:

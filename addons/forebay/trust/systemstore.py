@@ -9,6 +9,7 @@ from pathlib import Path
 
 from forebay import wholefile
 from forebay.errors import ForebayError
+from forebay.regularfile import open_regular
 from forebay.trust import certificate, tool
 from forebay.trust.instructions import NAME
 from forebay.trust.tool import State
@@ -52,7 +53,8 @@ class SystemStore:
             ForebayError: when it cannot be read.
         """
         try:
-            found = certificate.every(self.path.read_bytes())
+            with open_regular(self.path) as file:
+                found = certificate.every(file.read())
         except FileNotFoundError:
             return State.ABSENT
         except OSError as error:
