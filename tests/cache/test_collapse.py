@@ -143,7 +143,7 @@ def test_a_slow_leader_is_not_joined(later_s, is_storing, expected):
     flights = Flights()
     flight = lead(flights)
     if is_storing:
-        flights.store(flight, None)
+        flights.store(flight, ())
 
     assert flights.role(b"k", NOW + later_s) is expected
 

@@ -10,6 +10,8 @@ import pytest
 from cache.builders import NOW, Clock, Origin, get
 from forebay.cache.collapse import REFUSED_S, Release
 from forebay.cache.crowd import Crowd
+from forebay.cache.headers import Head
+from forebay.cache.judge import judged
 from forebay.cache.plan import begin, note
 from forebay.cache.storable import SetCookie
 
@@ -122,9 +124,13 @@ def test_a_leader_that_nobody_ends_is_not_kept():
     assert asyncio.run(run()) is True
 
 
-def answered(flow, **fields):
-    flow.response = Origin(**fields).answer(flow.request)
+def answered(flow, plan, **fields):
+    response = flow.response = Origin(**fields).answer(flow.request)
     note(flow, "miss", "not stored")
+    found = judged(
+        flow.request, 200, b"OK", Head(response.headers.fields), plan, NOW, SetCookie.REFUSE
+    )
+    plan.becomes = None if isinstance(found, str) else found
 
 
 @pytest.mark.parametrize(
@@ -145,9 +151,8 @@ def test_the_head_lets_those_go_whom_the_body_will_not_answer(fields, waits):
         crowd = Crowd(Clock())
         english, neutral = planned(accept_language="en"), planned()
         leader, plan, tasks = await crowded(crowd, english, neutral)
-        plan.found = object()
-        answered(leader, **fields)
-        crowd.head(leader, plan, SetCookie.REFUSE)
+        answered(leader, plan, **fields)
+        crowd.head(leader, plan)
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         found = [not task.done() for task in tasks]
@@ -161,13 +166,28 @@ def test_the_head_lets_those_go_whom_the_body_will_not_answer(fields, waits):
     assert asyncio.run(run()) == waits
 
 
+@pytest.mark.parametrize("cache_control", ["max-age=0", "no-cache", "private"])
+def test_a_body_that_answers_nobody_is_not_waited_for_by_those_who_come_later(cache_control):
+    """Nobody waited when its head came, so that there was nobody to let go."""
+
+    async def run():
+        crowd = Crowd(Clock())
+        leader, plan, _ = await crowded(crowd)
+        answered(leader, plan, cache_control=cache_control, etag='"a"')
+        crowd.head(leader, plan)
+        later, its_plan = planned()
+        return await crowd.wait(later, its_plan), crowd.is_leading(later)
+
+    assert asyncio.run(run()) == (False, True)
+
+
 def test_what_is_not_stored_is_waited_for_by_nobody():
     async def run():
         crowd = Crowd(Clock())
         leader, plan, (task,) = await crowded(crowd, planned())
-        answered(leader, cache_control="max-age=60")
+        answered(leader, plan, cache_control="max-age=60")
         leader.metadata["forebay"]["cache"]["unstored"] = "too large"
-        crowd.head(leader, plan, SetCookie.REFUSE)
+        crowd.head(leader, plan)
         return await task, await crowd.wait(*planned()), len(crowd.flights)
 
     assert asyncio.run(run()) == (False, False, 0)
@@ -209,7 +229,7 @@ def test_a_validation_lets_all_go_at_the_head():
         crowd = Crowd(Clock())
         leader, plan, tasks = await crowded(crowd, planned())
         note(leader, "revalidated", "stale")["stored"] = True
-        crowd.head(leader, plan, SetCookie.REFUSE)
+        crowd.head(leader, plan)
         return await asyncio.gather(*tasks)
 
     assert asyncio.run(run()) == [True]

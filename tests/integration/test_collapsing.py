@@ -14,6 +14,7 @@ import pytest
 
 from conftest import Http2First
 from origins import Origin, Reply, Seen
+from proxies import until
 
 pytestmark = pytest.mark.integration
 
@@ -184,6 +185,28 @@ def test_a_leader_that_is_cut_off_takes_nobody_along(proxy):
         assert b"whole" not in first.answer()[1]
 
     assert [body for _, body in answers] == [b"whole"] * 5
+
+
+@pytest.mark.parametrize("control", ["max-age=0", "no-cache"])
+def test_a_slow_body_that_answers_nobody_else_is_not_waited_for(proxy, control):
+    """One that comes while it is under way is asked for at once; nobody waited at its head."""
+    let_go = threading.Event()
+
+    async def slow():
+        yield b"slow"
+        await asyncio.to_thread(let_go.wait, 60)
+
+    def reply(seen):
+        fields = [("cache-control", control), ("etag", '"a"')]
+        return Reply(headers=fields, pieces=slow() if seen.header("x-me") == "0" else [b"quick"])
+
+    with Origin(reply) as origin:
+        first = Asked(proxy, origin.url("/x"), x_me="0")
+        assert first.socket.recv(5, socket.MSG_PEEK)
+        other = Asked(proxy, origin.url("/x"), x_me="1")
+        until(lambda: len(origin.seen) == 2, deadline_s=4)
+        let_go.set()
+        assert b"quick" in other.answer()[1] and b"slow" in first.answer()[1]
 
 
 def test_a_client_that_leaves_takes_nobody_along(proxy):

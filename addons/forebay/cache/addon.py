@@ -238,7 +238,7 @@ class CacheAddon:
             # A body at this point means that another addon answered after us.
             if flow.response.raw_content is None and not outcome.answered_by(flow):
                 intake.take(flow, plan, self._clock(), self._crowd.releaser(flow))
-                self._crowd.head(flow, plan, intake.set_cookie)
+                self._crowd.head(flow, plan)
             else:
                 self._crowd.end(flow, Release.ALONE)
         except Exception as error:

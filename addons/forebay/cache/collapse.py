@@ -201,7 +201,7 @@ class Flights:
             flight.waiters.remove(waiter)
             self.waiting -= 1
 
-    def store(self, flight: Flight, said: Values | None) -> None:
+    def store(self, flight: Flight, said: Values) -> None:
         """Note that the response of *flight* is on its way to the store.
 
         Whoever it does not suit is let go, to wait for one that does.

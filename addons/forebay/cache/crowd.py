@@ -13,9 +13,7 @@ from mitmproxy import connection, http
 
 from forebay.cache import collapse, storable
 from forebay.cache.collapse import Flight, Flights, Release, Role, Waiter
-from forebay.cache.entry import Entry
 from forebay.cache.headers import Head
-from forebay.cache.judge import judged
 from forebay.cache.plan import Plan, notes_of
 
 
@@ -95,7 +93,7 @@ class Crowd:
         """Return whether others may be waiting for *flow*."""
         return flow in self._led
 
-    def head(self, flow: http.HTTPFlow, plan: Plan, set_cookie: storable.SetCookie) -> None:
+    def head(self, flow: http.HTTPFlow, plan: Plan) -> None:
         """Let those go whom the response of *flow*, which was taken in, will not answer."""
         flight = self._led.get(flow)
         if flight is None:
@@ -105,10 +103,9 @@ class Crowd:
             self.end(flow, Release.AGAIN)  # a 304, which has refreshed what is stored
         elif "unstored" in notes_of(flow) or _is_long(flow):
             self._refused(flow)
-        elif not flight.waiters:  # to judge it once more would be for nobody
-            self.flights.store(flight, None)
         else:
-            entry = _expected(flow, plan, now_s, set_cookie)
+            # Less its body.  Also when nobody waits yet: who comes before the end need not.
+            entry = None if plan.becomes is None else plan.becomes(b"")
             if entry is None or not collapse.is_shared(entry, now_s):
                 self._refused(flow)
             else:
@@ -161,21 +158,3 @@ def _is_long(flow: http.HTTPFlow) -> bool:
     assert flow.response is not None
     length = storable.content_length(Head(flow.response.headers.fields))
     return length is not None and length > collapse.LONGEST_BYTES
-
-
-def _expected(
-    flow: http.HTTPFlow, plan: Plan, now_s: float, set_cookie: storable.SetCookie
-) -> Entry | None:
-    """Return what is going to be stored, less its body, or None."""
-    response = flow.response
-    assert response is not None
-    complete = judged(
-        flow.request,
-        response.status_code,
-        response.data.reason,
-        Head(response.headers.fields),
-        plan,
-        now_s,
-        set_cookie,
-    )
-    return None if isinstance(complete, str) else complete(b"")

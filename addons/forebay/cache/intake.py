@@ -216,6 +216,7 @@ class Intake:
         )
         if isinstance(complete, str):
             return complete
+        plan.becomes = complete
         # Nothing below may hold the flow, which holds it.
         failed = self.failed
 

@@ -44,7 +44,7 @@ class Plan:
         body: that body.
         names: the fields of the resource's Vary, as far as they are known.
         completion: what the stored part becomes with the body that comes.
-        becomes: makes an entry of that, to be stored; None when it may not be.
+        becomes: makes an entry of a whole body, to be stored; None when it may not be.
     """
 
     target: Target
