@@ -20,6 +20,7 @@ from forebay.cache.breaker import Breaker
 from forebay.cache.entry import FORMAT
 from forebay.cache.largebody import DamagedBodyError
 from forebay.cache.notices import Notices
+from proxies import until
 
 LONG = entry(body=os.urandom(300_000))
 
@@ -424,6 +425,16 @@ def drafted(store, data=LONG.body):
     return asyncio.run(wait())
 
 
+@contextlib.contextmanager
+def foreign_lock(folder):
+    """Have another process's write lock on the database."""
+    path = folder / "objects" / "cache.db"
+    with contextlib.closing(sqlite3.connect(path, timeout=DEADLINE_S)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.rollback()
+
+
 def value_files(folder):
     return list(folder.glob("objects/??/??/*.val"))
 
@@ -475,13 +486,37 @@ class TestLargeBodies:
 
         assert value_files(tmp_path) == []
 
+    def test_what_cannot_be_written_until_the_end_leaves_no_file(self, tmp_path):
+        store = disk(tmp_path)
+        store._write_breaker = Breaker(limit=1, rest_s=3600)
+        with started(store), foreign_lock(tmp_path):
+            store.put(key(), entry(body=drafted(store)))
+            until(store._is_off)
+            assert len(value_files(tmp_path)) == 1
+            store.close(DEADLINE_S)
+
+        assert value_files(tmp_path) == []
+
+    @pytest.mark.parametrize("newer", [entry(), None])
+    def test_what_is_replaced_while_its_write_fails_leaves_no_file(self, tmp_path, newer):
+        with started(disk(tmp_path)) as store:
+            with foreign_lock(tmp_path):
+                store.put(key(), entry(body=drafted(store)))
+                until(lambda: key() in store._writing)
+                if newer is None:
+                    store.delete(key())
+                else:
+                    store.put(key(), newer)
+                until(lambda: not value_files(tmp_path))
+            assert store.flush(DEADLINE_S)
+            assert read(store, key()) == [newer]
+
     @pytest.mark.parametrize("is_open", [True, False])
     def test_a_wrong_byte_drops_it(self, tmp_path, is_open):
         with started(disk(tmp_path)) as store:
             store.put(key(), entry(body=drafted(store)))
             assert store.flush(DEADLINE_S)
             (found,) = read(store, key())
-            found.body.file._number = -1  # as for a piece that was not read yet
             (path,) = value_files(tmp_path)
             path.write_bytes(bytes(len(LONG.body)))
 

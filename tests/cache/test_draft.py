@@ -130,6 +130,25 @@ def test_no_origin_is_held_back_for_long(tmp_path, monkeypatch):
     assert draft.is_given_up
 
 
+def test_no_connection_is_held_back_for_one_body_after_the_other(tmp_path, monkeypatch):
+    """They may share it, over HTTP/2: a second in all while the disk makes no room."""
+    monkeypatch.setattr(module, "PATIENCE_S", 0.01)
+    brake = Brake()
+    with begun(tmp_path, queue_bytes=2_000_000, hold_back=brake) as drafts:
+        one, two = drafts.begin(), drafts.begin()
+        with blocked(drafts):
+            one.feed(BYTES)
+            one.feed(BYTES)
+            asyncio.run(brake.waits[0]())
+            two.feed(BYTES[:100_000])
+            assert len(brake.waits) == 1 and not two.is_given_up
+        done(drafts)
+        with blocked(drafts):  # it works again
+            two.feed(BYTES)
+            two.feed(BYTES)
+            assert len(brake.waits) == 2
+
+
 def test_what_is_given_up_leaves_nothing(tmp_path):
     with begun(tmp_path) as drafts:
         draft = drafts.begin()
@@ -151,6 +170,19 @@ def test_a_body_that_no_record_names_is_removed(tmp_path):
         drafts.discard(finished(draft))
         done(drafts)
         assert files(tmp_path) == []
+
+
+def test_nor_does_one_that_shows_only_after_the_end(tmp_path):
+    """As when the proxy ends between the file and its row."""
+    with begun(tmp_path) as drafts:
+        draft = drafts.begin()
+        draft.feed(BYTES)
+        body = finished(draft)
+
+    drafts.discard(body)
+    drafts.discard(body)
+
+    assert files(tmp_path) == []
 
 
 def test_the_end_removes_what_was_not_finished(tmp_path):

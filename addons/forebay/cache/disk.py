@@ -243,18 +243,14 @@ class DiskStore:
 
         One that is being written has a row soon, which takes its file along.
         """
-        before, body = self._pending.get(key), _large(self._pending.get(key))
-        kept = _large(record)
-        if (
-            body is not None
-            and self._writing.get(key) is not before
-            and (kept is None or kept.name != body.name)
-        ):
-            self._drafts.discard(body)
+        before = self._pending.get(key)
+        if self._writing.get(key) is not before:
+            self._abandon_file(before, record)
 
-    def _abandon_file(self, record: Record | None) -> None:
-        body = _large(record)
-        if body is not None:
+    def _abandon_file(self, record: Record | None, newer: Record | None = None) -> None:
+        """Have the file of *record* removed, unless *newer* has it."""
+        body, kept = _large(record), _large(newer)
+        if body is not None and (kept is None or kept.name != body.name):
             self._drafts.discard(body)
 
     def _is_off(self) -> bool:
@@ -286,6 +282,8 @@ class DiskStore:
                 if is_written:
                     self._write_breaker.succeeded()
                     self._pending.settle(self._writing)
+                else:
+                    self._abandon_replaced()
                 self._writing = {}
                 self._changed.notify_all()
             self._tell_others()
@@ -293,12 +291,22 @@ class DiskStore:
         if self._database is not None:
             self._database.close()
 
+    def _abandon_replaced(self) -> None:
+        """Have the files of what was not written removed, where something newer waits now."""
+        for key, change in self._writing.items():
+            newer = self._pending.get(key)
+            if newer is not change:
+                self._abandon_file(change, newer)
+
     def _delete_at_last(self) -> None:
-        """Try once more to delete what was to be deleted, though the disk may be off."""
+        """Try once more to delete what was to be, or to be replaced, though the disk may be off."""
         with self._changed:
-            kept = {key: None for key, change in self._pending.items() if change is None}
-            self._writing = dict(kept)
-        if kept and self._guarded(self._write):
+            left = self._pending.items()
+            for key, change in left:
+                self._abandon_file(change)
+                self._pending.delete(key)
+            self._writing = dict.fromkeys(key for key, _ in left)
+        if left and self._guarded(self._write):
             self._tell_others()
 
     def _has_work(self) -> bool:
@@ -326,8 +334,7 @@ class DiskStore:
             with self._changed:
                 for key, change in self._writing.items():
                     if change is not None and self._pending.get(key) is change:
-                        self._drop(key)
-                        self._abandon_file(change)
+                        self._drop(key)  # its file goes with it, see `_abandon_replaced`
             raise
         with self._changed:
             told = self._to_tell & self._writing.keys()

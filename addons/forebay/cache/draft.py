@@ -1,9 +1,10 @@
 """Large bodies written to files while they pass; one thread, and nobody waits for it.
 
 An origin that is faster than the disk is held back for it, a second at most in
-all; what the disk does not take even then is given up: the storing, never the
-traffic.  A failure gives the body up, is told once, and keeps others away for
-a while.
+all, and none is while the disk has made no room for a second: they may share a
+connection.  What the disk does not take even then is given up: the storing,
+never the traffic.  A failure gives the body up, is told once, and keeps others
+away for a while.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _LARGEST_SHARE = 4
 _MOST_DRAFTS = 64
 _WRITE_BYTES = 4 * 2**20
 PATIENCE_S = 1.0
-"""How long the origin of one body is held back for the disk, in all."""
+"""How long the origin of one body is held back for the disk, in all, and any of them at a time."""
 _INTERVAL_S = 0.004
 
 type _Job = Callable[[], None]
@@ -63,11 +64,14 @@ class Draft:
         """Have the next bytes written."""
         if not self.is_given_up:
             self._drafts.take(self, data)
-            if self._drafts.is_filling() and self._patience_s > 0:
+            if self._is_to_wait():
                 self._hold_back(self._until_there_is_room)
 
+    def _is_to_wait(self) -> bool:
+        return self._patience_s > 0 and not self.is_given_up and self._drafts.is_filling()
+
     async def _until_there_is_room(self) -> None:
-        while self._drafts.is_filling() and self._patience_s > 0 and not self.is_given_up:
+        while self._is_to_wait():
             started = time.monotonic()
             await asyncio.sleep(_INTERVAL_S)
             self._patience_s -= time.monotonic() - started
@@ -162,9 +166,10 @@ class Drafts:
         self._changed = threading.Condition()  # guards what follows
         self._jobs: deque[tuple[_Job, Draft | None]] = deque()
         self._queued_bytes = 0
+        self._filling_since_s: float | None = None
         self._under_way: set[Draft] = set()
         self._breaker = Breaker(limit=1, rest_s=30)
-        self._is_closing = False
+        self._is_closing = self._is_over = False
         self._thread: threading.Thread | None = None
 
     def begin(self) -> Draft | None:
@@ -193,6 +198,8 @@ class Drafts:
             if not is_late and taken <= self._limit_bytes:
                 draft.size_bytes += len(data)
                 self._queued_bytes += len(data)
+                if self._is_half_full() and self._filling_since_s is None:
+                    self._filling_since_s = time.monotonic()
                 if not draft.waiting:  # else a job for it is queued
                     self._jobs.append((draft.write, draft))
                     self._changed.notify_all()
@@ -203,7 +210,11 @@ class Drafts:
         draft.give_up()
 
     def is_filling(self) -> bool:
-        """Return whether so much waits to be written that there is soon no room."""
+        """Return whether there is soon no room, and may be when it is waited for."""
+        since_s = self._filling_since_s
+        return since_s is not None and time.monotonic() - since_s < PATIENCE_S
+
+    def _is_half_full(self) -> bool:
         return self._queued_bytes > self._queue_limit_bytes // 2
 
     def next_of(self, draft: Draft) -> bytes:
@@ -215,13 +226,25 @@ class Drafts:
                 pieces.append(draft.waiting.popleft())
                 size_bytes += len(pieces[-1])
             self._queued_bytes -= size_bytes
+            if not self._is_half_full():
+                self._filling_since_s = None
             if draft.waiting:
                 self._jobs.appendleft((draft.write, draft))  # before what ends it
         return b"".join(pieces)
 
     def discard(self, body: LargeBody) -> None:
         """Have the file of *body* removed, as no row will name it."""
-        self.add(lambda: (self.objects / body.name).unlink(missing_ok=True))
+
+        def job() -> None:
+            (self.objects / body.name).unlink(missing_ok=True)
+
+        with self._changed:
+            is_over = self._is_over
+            if not is_over:
+                self.add(job)
+        if is_over:  # the proxy ends: nobody else will
+            with contextlib.suppress(OSError):
+                job()
 
     def add(self, job: _Job) -> None:
         """Queue *job*, however full the queue is."""
@@ -249,6 +272,7 @@ class Drafts:
             with self._changed:
                 self._changed.wait_for(lambda: self._jobs or self._is_closing)
                 if not self._jobs:
+                    self._is_over = True
                     break
                 job, draft = self._jobs.popleft()
             try:
