@@ -308,6 +308,29 @@ def test_the_size_limit_counts_large_bodies(start_proxy, client_of, tmp_path):
     assert len(value_files(tmp_path)) >= 8
 
 
+def test_clients_that_do_not_read_cost_little(start_proxy, client_of, tmp_path):
+    """A hundred of one stored body: sixteen read ahead, the others hold what is on its way."""
+    proxy = start_proxy()
+    with Origin(whole) as origin, contextlib.ExitStack() as stack:
+        url = origin.url("/large.bin")
+        client_of(proxy).get(url)
+        until_stored(tmp_path)
+        client_of(proxy).get(url)
+        before = proxy.rss_mb()
+        for _ in range(100):
+            client = stack.enter_context(socket.socket())
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.settimeout(30)
+            client.connect(("127.0.0.1", proxy.port))
+            host = url.split("/")[2]
+            client.sendall(f"GET {url} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+            assert client.recv(1)
+        grown = proxy.peak_rss_mb() - before
+        assert client_of(proxy).get(url).content == BODY  # they hold nobody else up
+        assert len(origin.seen) == 1
+    assert grown < 120, grown
+
+
 @pytest.mark.nightly
 def test_memory_does_not_grow_with_the_body(start_proxy, client_of, tmp_path):
     """200 MB stored and served; the origin, which is faster than a disk, is held back for it."""

@@ -507,6 +507,31 @@ def test_a_blocking_read_runs_in_a_thread_a_block_ahead():
     assert asked == [(0, block), (block, block), (2 * block, block), (3 * block, 256)]
 
 
+def test_only_so_many_read_ahead_at_once(monkeypatch):
+    """The others hold nothing of what they have sent, until one of the first ends."""
+    monkeypatch.setattr(source, "MOST_AHEAD", 1)
+    asked, size = [], 2 * source.BLOCK_BYTES
+
+    def blocking(offset, limit):
+        asked.append(limit)
+        return bytes(limit)
+
+    async def run():
+        first, second = (source.in_thread(blocking, size) for _ in range(2))
+        await first(0, 10)
+        while len(asked) < 2:  # a block and the next
+            await asyncio.sleep(0)
+        del asked[:]
+        for offset in (0, 10):
+            assert await second(offset, 10) == bytes(10)
+        assert asked == [10, 10]
+        del first
+        assert len(await second(20, 10)) == 10
+        return asked[2]
+
+    assert asyncio.run(run()) == source.BLOCK_BYTES
+
+
 def test_a_read_that_fails_ahead_is_told_when_its_turn_comes(caplog):
     """And not at all when nobody comes for it."""
     read_ahead = threading.Event()

@@ -53,9 +53,7 @@ class OpenFile:
         self._descriptor = os.open(path, os.O_RDONLY | _BINARY)
         weakref.finalize(self, os.close, self._descriptor)
         self._damaged = damaged
-        self._lock = threading.Lock()  # guards the position and what follows
-        self._number = -1
-        self._piece = b""
+        self._lock = threading.Lock()  # guards the position
         found = os.fstat(self._descriptor).st_size
         if found != total_bytes:
             raise DamagedBodyError(f"expected a file of {total_bytes} bytes, found {found}")
@@ -68,15 +66,12 @@ class OpenFile:
             OSError: when it cannot be read.
         """
         with self._lock:
-            if number != self._number:
-                self._number, self._piece = -1, b""
-                os.lseek(self._descriptor, number * PIECE_BYTES, os.SEEK_SET)
-                data = os.read(self._descriptor, PIECE_BYTES)
-                if checksum(data) != digest:
-                    self._damaged()
-                    raise DamagedBodyError(f"expected piece {number} as it was stored")
-                self._number, self._piece = number, data
-            return self._piece
+            os.lseek(self._descriptor, number * PIECE_BYTES, os.SEEK_SET)
+            piece = os.read(self._descriptor, PIECE_BYTES)
+        if checksum(piece) != digest:
+            self._damaged()
+            raise DamagedBodyError(f"expected piece {number} as it was stored")
+        return piece
 
 
 class DraftFile:

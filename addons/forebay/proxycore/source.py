@@ -18,7 +18,7 @@ import weakref
 from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from mitmproxy import flow as mflow
 from mitmproxy import http, options
@@ -52,6 +52,8 @@ BLOCK_BYTES = 2**20
 """How much a thread reads at a time."""
 READ_DEADLINE_S = 10.0
 """How long a thread may take to read a block."""
+MOST_AHEAD = 16
+"""How many answers at once hold the block that is sent and the next; others read as they send."""
 # Not the event loop's own threads: names are resolved there, and a disk may hang.
 _THREADS = ThreadPoolExecutor(4, thread_name_prefix="forebay source")
 RECHECK_S = 1.0
@@ -163,9 +165,15 @@ def in_thread(read: Callable[[int, int], bytes], size_bytes: int) -> Read:
 
 
 class _Ahead:
-    """The block that is being sent, and the one behind it that is being read."""
+    """The block that is being sent, and the one behind it that is being read.
 
-    __slots__ = ("_block", "_next", "_read", "_size_bytes", "_start")
+    With too many of them in use one holds nothing, so that clients that do not
+    read cost no memory.
+    """
+
+    __slots__ = ("__weakref__", "_block", "_next", "_read", "_size_bytes", "_start")
+
+    holding: ClassVar[weakref.WeakSet[_Ahead]] = weakref.WeakSet()
 
     def __init__(self, read: Callable[[int, int], bytes], size_bytes: int) -> None:
         self._read = read
@@ -174,19 +182,23 @@ class _Ahead:
         self._next: tuple[int, asyncio.Future[bytes]] | None = None
 
     async def __call__(self, offset: int, limit_bytes: int) -> bytes:
+        if self not in self.holding:
+            if len(self.holding) >= MOST_AHEAD:
+                return await _in_time(self._begin(offset, limit_bytes))
+            self.holding.add(self)
         if not self._start <= offset < self._start + len(self._block):
             reading, self._next = self._next, None
             if reading is None or reading[0] != offset:
-                reading = offset, self._begin(offset)
+                reading = offset, self._begin(offset, BLOCK_BYTES)
             self._start, self._block = offset, await _in_time(reading[1])
             behind = offset + len(self._block)
             if self._block and behind < self._size_bytes:
-                self._next = behind, self._begin(behind)
+                self._next = behind, self._begin(behind, BLOCK_BYTES)
         at = offset - self._start
         return self._block[at : at + limit_bytes]
 
-    def _begin(self, offset: int) -> asyncio.Future[bytes]:
-        wanted = min(BLOCK_BYTES, self._size_bytes - offset)
+    def _begin(self, offset: int, limit_bytes: int) -> asyncio.Future[bytes]:
+        wanted = min(limit_bytes, self._size_bytes - offset)
         reading = asyncio.get_running_loop().run_in_executor(_THREADS, self._read, offset, wanted)
         reading.add_done_callback(_seen)  # nobody may come for it
         return reading
