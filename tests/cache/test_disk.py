@@ -11,10 +11,12 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
 from cache.builders import DEADLINE_S, NOW, Clock, disk, entry, key
+from forebay.cache import disk as module
 from forebay.cache import folder as folders
 from forebay.cache.breaker import Breaker
 from forebay.cache.entry import FORMAT
@@ -259,6 +261,43 @@ class TestFaults:
             clock.now_s += 31
 
             assert read(store, key(0)) == [entry()] and store.has(key(1))
+
+    def test_a_disk_with_much_to_read_has_not_failed(self, tmp_path):
+        """What takes too long behind others is a miss, and that is all."""
+        stored(tmp_path, entry())
+        notices, free, first = Notices(), threading.Event(), threading.Event()
+
+        async def run():
+            store._reads.put(lambda: first.wait(DEADLINE_S))
+            one = asyncio.create_task(store.get(key(0)))
+            await asyncio.sleep(0)
+            store._reads.put(lambda: free.wait(DEADLINE_S))
+            two = asyncio.create_task(store.get(key(0)))
+            await asyncio.sleep(0)
+            first.set()
+            return await one, await two
+
+        with started(disk(tmp_path, notices=notices)) as store:
+            assert asyncio.run(run()) == (entry(), None)
+            free.set()
+            assert notices.counts == {}
+
+    def test_an_answer_that_came_while_the_event_loop_was_busy_counts(self, tmp_path, monkeypatch):
+        stored(tmp_path, entry())
+        monkeypatch.setattr(module, "_READ_DEADLINE_S", 0.01)
+
+        async def be_busy():
+            read, end = threading.Event(), time.monotonic() + 0.02
+            store._reads.put(read.set)
+            assert read.wait(DEADLINE_S)
+            while time.monotonic() < end:
+                pass
+
+        async def run():
+            return (await asyncio.gather(store.get(key(0)), be_busy()))[0]
+
+        with started(disk(tmp_path)) as store:
+            assert asyncio.run(run()) == entry()
 
     def test_a_read_that_hangs_is_a_miss_soon(self, tmp_path, caplog):
         stored(tmp_path, entry())
@@ -524,8 +563,23 @@ class TestLargeBodies:
                 with pytest.raises(DamagedBodyError):
                     found.body.read(0, 1)
             else:
+                del found  # what is being sent is not proved anew for others
                 assert read(store, key()) == [None]  # before a head is sent for it
             assert not store.has(key())
+
+    def test_its_file_is_open_once_for_all(self, tmp_path):
+        with started(disk(tmp_path)) as store:
+            store.put(key(), entry(body=drafted(store)))
+            assert store.flush(DEADLINE_S)
+            one, two = read(store, key(), key())
+            assert one.body.file is two.body.file
+            del one
+            (path,) = value_files(tmp_path)
+            path.unlink()
+
+            assert two.body.read(0, 9) == LONG.body[:9]
+            del two
+            assert read(store, key()) == [None]
 
     def test_one_without_its_file_is_a_miss(self, tmp_path):
         with started(disk(tmp_path)) as store:
