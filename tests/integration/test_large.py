@@ -11,8 +11,11 @@ import random
 import resource
 import socket
 import sqlite3
+import ssl
 import threading
 
+import h2.connection
+import h2.events
 import pytest
 
 from origins import Origin, Reply, cacheable
@@ -38,6 +41,14 @@ def chunked(seen):
 
 def value_files(tmp_path):
     return list((tmp_path / "home" / "cache").glob("objects/??/??/*.val"))
+
+
+def value_bytes(tmp_path):
+    total = 0
+    for path in value_files(tmp_path):
+        with contextlib.suppress(FileNotFoundError):  # it was removed meanwhile
+            total += path.stat().st_size
+    return total
 
 
 def drafts(tmp_path):
@@ -301,7 +312,7 @@ def test_the_size_limit_counts_large_bodies(start_proxy, client_of, tmp_path):
         for number in range(100, 116):
             assert len(client.get(origin.url(f"/{number}")).content) == 2 * MB
             until(lambda: not drafts(tmp_path))
-        until(lambda: sum(path.stat().st_size for path in value_files(tmp_path)) <= 24 * MB)
+        until(lambda: value_bytes(tmp_path) <= 24 * MB)
         for path in ("/115", "/4", "/4"):
             client.get(origin.url(path))
         assert origin.targets().count("/115") == 1 and origin.targets().count("/4") == 2
@@ -329,6 +340,53 @@ def test_clients_that_do_not_read_cost_little(start_proxy, client_of, tmp_path):
         assert client_of(proxy).get(url).content == BODY  # they hold nobody else up
         assert len(origin.seen) == 1
     assert grown < 120, grown
+
+
+def test_streams_without_a_window_cost_nothing(start_proxy, client_of, authority, tmp_path):
+    """Three hundred of one stored body at once: one file, and nothing read for nobody."""
+    proxy = start_proxy()
+    with Origin(whole, tls=authority.context()) as origin, contextlib.ExitStack() as stack:
+        url = origin.url("/large.bin", "localhost")
+        client_of(proxy, http2=True).get(url)
+        until_stored(tmp_path)
+        client_of(proxy, http2=True).get(url)
+        before = proxy.rss_mb()
+        for _ in range(3):
+            connection, client = stack.enter_context(http2_connection(proxy, origin.port, 0))
+            head = [
+                (":method", "GET"),
+                (":scheme", "https"),
+                (":authority", f"localhost:{origin.port}"),
+                (":path", "/large.bin"),
+            ]
+            for number in range(100):
+                connection.send_headers(2 * number + 1, head, end_stream=True)
+            client.sendall(connection.data_to_send())
+            answered = 0
+            while answered < 100:
+                for event in connection.receive_data(client.recv(65536)):
+                    answered += isinstance(event, h2.events.ResponseReceived)
+        grown = proxy.peak_rss_mb() - before
+        assert client_of(proxy, http2=True).get(url).content == BODY  # they hold nobody else up
+        assert len(origin.seen) == 1
+    assert "cache: " not in proxy.text()
+    assert grown < 60, grown
+
+
+@contextlib.contextmanager
+def http2_connection(proxy, port, window_bytes):
+    """Yield an HTTP/2 connection of streams with that window, and the socket that it is for."""
+    trust = ssl.create_default_context(cafile=str(proxy.ca))
+    trust.set_alpn_protocols(["h2"])
+    with socket.create_connection(("127.0.0.1", proxy.port), timeout=30) as raw:
+        raw.sendall(f"CONNECT localhost:{port} HTTP/1.1\r\n\r\n".encode())
+        assert b" 200 " in raw.recv(1000)
+        with trust.wrap_socket(raw, server_hostname="localhost") as client:
+            connection = h2.connection.H2Connection()
+            connection.local_settings.initial_window_size = window_bytes
+            connection.local_settings.acknowledge()  # or the old one is sent
+            connection.initiate_connection()
+            yield connection, client
 
 
 @pytest.mark.nightly

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import threading
 
+import h2.connection
 import pytest
 from mitmproxy import http
 from mitmproxy.connection import ConnectionState
@@ -446,6 +447,59 @@ def test_nothing_is_read_until_the_windows_have_room(opts, monkeypatch, ends):
             assert (receiving.reads, receiving.piece.error) == (0, "Client disconnected.")
 
     asyncio.run(run())
+
+
+def asking(receiver, *, window_bytes, streams):
+    """Have a client with such windows ask over so many streams; return it."""
+    client = h2.connection.H2Connection()
+    client.local_settings.initial_window_size = window_bytes
+    client.local_settings.acknowledge()  # or the old one is sent
+    client.initiate_connection()
+    head = [(":method", "GET"), (":scheme", "https"), (":authority", "a"), (":path", "/")]
+    for number in range(streams):
+        client.send_headers(2 * number + 1, head, end_stream=True)
+    receiver.h2_conn.initiate_connection()
+    receiver.h2_conn.receive_data(client.data_to_send())
+    for number in range(streams):
+        receiver.h2_conn.send_headers(2 * number + 1, [(b":status", b"200")])
+    return client
+
+
+@pytest.mark.usefixtures("patched")
+@pytest.mark.parametrize("ends", ["window", "reset"])
+def test_nothing_is_read_for_a_stream_without_a_window(opts, ends):
+    async def run():
+        receiving = Receiving(opts, http2=True)
+        receiving.writer.room.set()
+        client = asking(receiving.receiver, window_bytes=0, streams=1)
+        task = receiving.start()
+        await settle()
+        assert not receiving.reads
+        if ends == "window":
+            client.increment_flow_control_window(1, 1)
+        else:
+            client.reset_stream(1)
+        receiving.receiver.h2_conn.receive_data(client.data_to_send())
+        await asyncio.wait_for(task, 30)
+
+    asyncio.run(run())
+
+
+@pytest.mark.usefixtures("patched")
+def test_all_streams_of_a_connection_share_what_may_wait(opts):
+    """Beyond it each has one piece at most, so that none is without."""
+    receiver = Http2Server(client_context(opts))
+    asking(receiver, window_bytes=1, streams=100)
+    h2_conn = receiver.h2_conn
+    waiting = 0
+    for number in range(100):
+        stream = 2 * number + 1
+        assert source._has_window(receiver, stream)
+        while source._has_window(receiver, stream):
+            h2_conn.send_data(stream, bytes(source.PIECE_BYTES))
+        waiting += pressure.kept_bytes(receiver, stream)
+
+    assert waiting <= source.MOST_KEPT_BYTES + 100 * source.PIECE_BYTES
 
 
 @pytest.mark.usefixtures("patched")

@@ -56,6 +56,8 @@ MOST_AHEAD = 16
 """How many answers at once hold the block that is sent and the next; others read as they send."""
 # Not the event loop's own threads: names are resolved there, and a disk may hang.
 _THREADS = ThreadPoolExecutor(4, thread_name_prefix="forebay source")
+MOST_KEPT_BYTES = 2**21
+"""With more waiting for one HTTP/2 client, each of its streams has at most one piece waiting."""
 RECHECK_S = 1.0
 """How long a client's windows are waited for before it is looked whether it is still there."""
 
@@ -398,10 +400,7 @@ async def _has_room(handler: ConnectionHandler, piece: Piece) -> bool:
     receiver = piece.receiver
     if isinstance(receiver, Http2Server):
         news = _news.setdefault(receiver.h2_conn, asyncio.Event())
-        while (
-            handler.client.connected
-            and pressure.kept_bytes(receiver, piece.stream_id) > pressure.LIMIT_BYTES
-        ):
+        while handler.client.connected and not _has_window(receiver, piece.stream_id):
             news.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(RECHECK_S):
@@ -415,6 +414,20 @@ async def _has_room(handler: ConnectionHandler, piece: Piece) -> bool:
                 io.handler.cancel(f"Error sending data: {error}")
             return False
     return True
+
+
+def _has_window(receiver: Http2Server, stream_id: int) -> bool:
+    """Return whether more of a stream is taken, or may wait in memory until it is."""
+    kept_bytes = pressure.kept_bytes(receiver, stream_id)
+    if kept_bytes:
+        return kept_bytes <= pressure.LIMIT_BYTES and _all_kept_bytes(receiver) <= MOST_KEPT_BYTES
+    if not receiver.is_open_for_us(stream_id):
+        return True  # the core is about to say so
+    return bool(receiver.h2_conn.local_flow_control_window(stream_id) > 0)
+
+
+def _all_kept_bytes(receiver: Http2Server) -> int:
+    return sum(pressure.kept_bytes(receiver, each) for each in receiver.h2_conn.streams)
 
 
 PATCH = Patch(
