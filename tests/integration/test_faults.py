@@ -13,14 +13,19 @@ import threading
 import time
 from pathlib import Path
 
+import httpx
 import pytest
 
+from forebay.cache.purge import purge
+from forebay.cache.selection import Selection
 from origins import Origin, Reply
 
 pytestmark = pytest.mark.integration
 
 KEYS = 60
 CLIENTS = 6
+FRESH = [("cache-control", "max-age=3600"), ("etag", '"v1"')]
+HUGE = random.Random(0).randbytes(6 * 2**20)
 HELD_S = 5
 """Longer than anybody may be held up, and shorter than the lock of a test."""
 LOCK_S = 6
@@ -100,6 +105,15 @@ class Load:
 
 def objects(proxy) -> Path:
     return proxy.home / "cache" / "objects"
+
+
+def unnamed_files(proxy) -> set[Path]:
+    """Return the value files of a proxy that has ended which no row names, and all drafts."""
+    folder = objects(proxy)
+    with contextlib.closing(sqlite3.connect(folder / "cache.db")) as database:
+        rows = database.execute("SELECT filename FROM Cache WHERE filename IS NOT NULL")
+        named = {folder / name for (name,) in rows}
+    return {*folder.glob("??/??/*.val"), *folder.glob("drafts/*")} - named
 
 
 def warnings(proxy):
@@ -186,11 +200,12 @@ def test_damage_costs_hits_and_nothing_else(start_proxy, fault, is_running):
     assert load.hits > 20
 
 
-def test_kills_under_load_leave_a_sound_cache(start_proxy):
+@pytest.mark.parametrize("rounds", [8, pytest.param(200, marks=pytest.mark.nightly)])
+def test_kills_under_load_leave_a_sound_cache(start_proxy, rounds):
     """``kill -9`` again and again: what is served afterwards is what was sent."""
     proxy = start_proxy(cache_ram_bytes="100k")
     with Origin(stored_for_long) as origin:
-        for _ in range(8):
+        for _ in range(rounds):
             with Load(proxy, origin) as load:
                 load.run(60)
                 load.is_crash_expected = True
@@ -222,6 +237,22 @@ def test_a_foreign_write_lock_holds_nobody_up(start_proxy):
     assert len(warnings(proxy)) <= 1, warnings(proxy)
 
 
+def test_an_end_after_a_foreign_write_lock_leaves_no_file(start_proxy):
+    """What waited for the lock is not written any more: neither a row nor a body of its own."""
+    proxy = start_proxy(cache_ram_bytes="100k")
+    with Origin(stored_for_long) as origin:
+        database = objects(proxy) / "cache.db"
+        with contextlib.closing(sqlite3.connect(database, timeout=20)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            with Load(proxy, origin) as load:
+                proxy.wait_for("locked by another process")
+                load.run(60)
+            assert_sound(proxy, load)
+            proxy.stop()
+            other.rollback()
+    assert unnamed_files(proxy) == set()
+
+
 def test_a_start_under_an_exclusive_lock_serves(start_proxy):
     """In memory, until the disk is there."""
     proxy = start_proxy(cache_ram_bytes="100k")
@@ -251,6 +282,22 @@ def test_two_processes_share_a_folder(start_proxy):
     assert_sound(second, two)
 
 
+def test_two_processes_purge_each_others_bodies(start_proxy):
+    """While both read them: no wrong byte, nothing broken off, and no file left."""
+    first = start_proxy(cache_ram_bytes="100k")
+    second = start_proxy(cache_ram_bytes="100k")
+    with Origin(stored_for_long) as origin, Load(first, origin) as one, Load(second, origin) as two:
+        for _ in range(4):
+            one.run(60)
+            two.run(60)
+            purge(first.home / "cache", Selection())
+    assert_sound(first, one)
+    assert_sound(second, two)
+    first.stop()
+    second.stop()
+    assert unnamed_files(first) == set()
+
+
 @pytest.fixture(name="small_disk")
 def _small_disk(tmp_path):
     """A file system of 4 MB, where one may be mounted."""
@@ -276,3 +323,45 @@ def test_a_full_disk_that_is_freed_again(start_proxy, small_disk):
         filler.unlink()
         load.run(100)
     assert_sound(proxy, load)
+
+
+@pytest.fixture(name="freezable_disk")
+def _freezable_disk(tmp_path):
+    """A file system of its own, and what has it take no writes, and take them again."""
+    image, folder = tmp_path / "image", tmp_path / "own"
+    folder.mkdir()
+    with image.open("wb") as file:
+        file.truncate(128 * 2**20)
+    made = ["mkfs.ext4", "-q", str(image)], ["mount", "-o", "loop", str(image), str(folder)]
+    if not shutil.which("fsfreeze") or any(
+        subprocess.run(command, capture_output=True, check=False).returncode for command in made
+    ):
+        pytest.skip("no file system can be mounted here")
+
+    def freeze(how):
+        subprocess.run(["fsfreeze", how, str(folder)], check=True)
+
+    yield folder, freeze
+    subprocess.run(["fsfreeze", "--unfreeze", str(folder)], capture_output=True, check=False)
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def test_a_disk_that_hangs_holds_nobody_up(start_proxy, freezable_disk):
+    """Every write waits: small and large bodies go on; a large one may pass unstored then."""
+    folder, freeze = freezable_disk
+    proxy = start_proxy(cache_ram_bytes="100k", cache_dir=folder / "cache")
+    with Origin(stored_for_long) as origin, Load(proxy, origin) as load:
+        load.run(20)
+        freeze("--freeze")
+        load.run(300)
+        with Origin(lambda seen: Reply(headers=FRESH, body=HUGE)) as other:
+            for number in range(4):
+                answer = httpx.get(other.url(f"/{number}"), proxy=proxy.url, trust_env=False)
+                assert answer.content == HUGE
+        proxy.wait_for("is too slow for a large body")
+        freeze("--unfreeze")
+        load.run(100)
+        hits = load.hits
+        load.run(100)
+    assert_sound(proxy, load)
+    assert load.hits > hits
