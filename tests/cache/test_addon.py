@@ -799,7 +799,11 @@ class TestNotStored:
         [
             ({}, {"cache_control": "no-store"}, "no-store"),
             ({}, {"cache_control": "max-age=9", "length": False}, '"end of body not proved"'),
-            ({}, {"cache_control": "max-age=9", "body": bytes(2_000_000)}, '"too large"'),
+            (
+                {},
+                {"cache_control": "max-age=9", "body": bytes(2_000_000)},
+                '"too large for memory"',
+            ),
             ({"method": "HEAD"}, {"cache_control": "max-age=9"}, '"method HEAD"'),
             (
                 {"cookie": "x" * 20_000},

@@ -46,6 +46,15 @@ def test_a_finished_draft_is_moved_into_its_place(tmp_path):
     assert Path(body.name).stat().st_mode & 0o777 == 0o600
 
 
+def test_a_folder_that_was_removed_is_made_again_and_nobody_else_may_enter(tmp_path):
+    """With nothing but large bodies there is nobody else to make it."""
+    draft = DraftFile(tmp_path / "objects" / "drafts")
+
+    draft.discard()
+    for folder in (tmp_path / "objects", tmp_path / "objects" / "drafts"):
+        assert folder.stat().st_mode & 0o777 == 0o700
+
+
 def test_a_piece_that_was_changed_is_not_given_out(tmp_path):
     body, told = kept(tmp_path), []
     with Path(body.name).open("r+b") as file:

@@ -9,6 +9,7 @@ import http.client
 import os
 import random
 import resource
+import shutil
 import socket
 import sqlite3
 import ssl
@@ -255,6 +256,30 @@ def test_another_file_is_a_miss(start_proxy, client_of, tmp_path, change):
 
         assert client_of(proxy).get(url).content == BODY
         assert len(origin.seen) == 2
+
+
+def test_a_folder_that_is_removed_while_a_body_is_sent_costs_that_one_only(
+    start_proxy, client_of, tmp_path
+):
+    """It is sent whole from its open file; the next one is stored though nothing else is."""
+    proxy = start_proxy()
+    with Origin(whole) as origin:
+        url = origin.url("/large.bin")
+        client_of(proxy).get(url)
+        until_stored(tmp_path)
+        with client_of(proxy).stream("GET", url) as response:
+            pieces = response.iter_raw()
+            got = bytearray(next(pieces))
+            shutil.rmtree(proxy.home / "cache" / "objects")
+            for piece in pieces:
+                got += piece
+        assert got == BODY
+
+        for _ in range(2):
+            assert client_of(proxy).get(origin.url("/other.bin")).content == BODY
+            until_stored(tmp_path)
+        assert len(origin.seen) == 2
+    assert "cache: " not in proxy.text()
 
 
 def test_a_kill_leaves_nothing_that_is_not_swept(start_proxy, client_of, tmp_path):

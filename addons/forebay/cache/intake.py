@@ -241,7 +241,7 @@ class Intake:
             kept_bytes=self._kept_bytes,
         )
         if collector.is_given_up:
-            return "too large"  # for memory, and it can be in no file
+            return "too large for memory"  # and it can be in no file now
         bodies.consume_response(flow, collector)
         return None
 

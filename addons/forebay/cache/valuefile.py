@@ -75,13 +75,14 @@ class OpenFile:
 
 
 class DraftFile:
-    """A new file of a random name in *folder*, which is made if missing.
+    """A new file of a random name in *folder*, which is made with its parent if missing.
 
     Raises:
         OSError: when it cannot be made.
     """
 
     def __init__(self, folder: Path) -> None:
+        folder.parent.mkdir(mode=0o700, exist_ok=True)  # or it fails until something else is stored
         folder.mkdir(mode=0o700, exist_ok=True)
         while True:
             self.path = folder / f"{secrets.token_hex(16)}.part"
