@@ -371,3 +371,78 @@ def test_a_body_that_another_takes_the_place_of_is_never_streamed(addon, can_hol
         holding.PATCH.uninstall()
 
     assert not flow.response.stream
+
+
+class TestReplaced:
+    """A response whose head has come gives way to an answer of ours."""
+
+    def replaced(self, addon, fields):
+        flow = exchange(response=fields)
+        consumer = Collector()
+        bodies.consume_response(flow, consumer)
+        before = flow.response
+        flow.response = http.Response.make(403, b"no")
+        bodies.replace_response(flow, before)
+        outcome.of(flow)["answer"] = "blocklist"
+        addon.responseheaders(flow)
+        return flow, consumer
+
+    def test_the_client_gets_the_answer_once_and_nothing_else(self, addon):
+        """The consumer gets the body, as the cache may store it."""
+        flow, consumer = self.replaced(addon, length(6))
+        stream = flow.response.stream
+
+        passed = [stream(b"abc"), stream(b"def"), stream(b"")]
+        bodies.finish_response(flow)
+
+        assert passed == [b"no", [], []]
+        assert b"".join(consumer.pieces) == b"abcdef"
+        assert consumer.calls[-1] == "end"
+        assert bodies.delivered_size(flow) == 2
+        assert bodies.response_size(flow) == 6
+
+    def test_a_response_without_a_body_gets_the_answer_at_its_end(self, addon):
+        """It was not streamed."""
+        flow, consumer = self.replaced(addon, length(0))
+        flow.response.data.content = b""
+
+        bodies.finish_response(flow)
+
+        assert flow.response.raw_content == b"no"
+        assert consumer.calls == ["end"]
+
+    def test_trailers_do_not_pass(self, addon):
+        flow, _ = self.replaced(addon, CHUNKED)
+        flow.response.trailers = http.Headers([(b"X-Sum", b"1")])
+
+        bodies.finish_response(flow)
+
+        assert flow.response.trailers is None
+
+    def test_who_wanted_the_body_whole_is_not_told(self, addon):
+        """It would break the flow off."""
+        flow = exchange(response=length(6))
+        told = []
+        bodies.want_response(flow, 3, lambda: told.append("passed"), is_announced=False)
+        before = flow.response
+        flow.response = http.Response.make(403, b"no")
+        bodies.replace_response(flow, before)
+
+        addon.responseheaders(flow)
+
+        assert told == []
+        assert flow.response.stream(b"abcdef") == b"no"
+
+    @pytest.mark.parametrize("content", [b"stored", None])
+    def test_an_answer_of_ours_is_replaced_as_it_is(self, addon, content):
+        """A hit, in memory or sent piece by piece: nothing more comes."""
+        flow = exchange(response=length(6))
+        before = flow.response
+        before.data.content = content
+        flow.response = http.Response.make(403, b"no")
+        bodies.replace_response(flow, before)
+        outcome.of(flow)["answer"] = "blocklist"
+        addon.responseheaders(flow)
+        bodies.finish_response(flow)
+
+        assert flow.response.raw_content == b"no"

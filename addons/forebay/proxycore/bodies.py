@@ -31,7 +31,7 @@ from mitmproxy.addonmanager import Loader
 
 from forebay import outcome, settings
 from forebay.errors import ForebayError
-from forebay.proxycore import audience, holding
+from forebay.proxycore import audience, cutting, holding
 from forebay.proxycore.body import Body, Capture, Wanted
 from forebay.proxycore.body import BodyConsumer as BodyConsumer  # noqa: PLC0414  (re-exported)
 
@@ -92,6 +92,24 @@ def want_response(
     that of the body that comes.
     """
     _of(flow).response.wanted += (Wanted(limit_bytes, passed, is_announced),)
+
+
+def replace_response(flow: http.HTTPFlow, before: http.Response) -> None:
+    """Have the client get what *flow* has for a response now, and nothing of the body of *before*.
+
+    To be called in ``responseheaders``, where the head of *before* has come and
+    an addon has just set another response.  A long body is broken off, where
+    that can be done (see `cutting`), and so its consumers learn; any other is
+    read, by them too, and dropped.
+    """
+    response, body = flow.response, _of(flow).response
+    assert response is not None
+    response.timestamp_start = before.timestamp_start
+    body.wanted = ()  # whoever wants it will not get it
+    body.instead = response.raw_content or b""
+    length, _ = framing(before.headers)
+    if length is None or length > BUFFER_BYTES:
+        cutting.cut(response)
 
 
 def request_size(flow: http.HTTPFlow) -> int | None:
@@ -159,11 +177,24 @@ def finish_response(flow: http.HTTPFlow) -> None:
     """End the response's body; in the hook ``response``."""
     assert flow.response is not None
     body = _of(flow).response
+    if body.instead is not None:
+        _finish_replaced(flow.response, body)
+        return
     stream = flow.response.stream
     if flow.response.raw_content is None and stream and stream is not body:
         body.break_off()  # another script has it streamed, so it was not seen, or not all of it
     body.complete(flow.response.raw_content)
     _show(flow.response, body)
+
+
+def _finish_replaced(response: http.Response, body: Body) -> None:
+    """End a body in whose place the client gets another."""
+    response.trailers = None
+    response.data.content = body.instead  # where it was not streamed, what is sent now
+    if cutting.is_cut(response):
+        body.break_off()
+    else:
+        body.complete(None)
 
 
 def _show(message: http.Message, body: Body) -> None:
@@ -245,6 +276,9 @@ class Bodies:
     def responseheaders(self, flow: http.HTTPFlow) -> None:
         """Set the response's ``stream``."""
         response = flow.response
+        if response is not None and _of(flow).response.instead is not None:
+            response.stream = _of(flow).response
+            return
         if response is None or outcome.answered_by(flow):
             return
         if response.raw_content is not None and not _of(flow).response.is_replaced:

@@ -41,9 +41,14 @@ class Wanted:
 
 
 class Body:
-    """One body on its way; called by mitmproxy with each piece of a streamed one."""
+    """One body on its way; called by mitmproxy with each piece of a streamed one.
 
-    __slots__ = ("capture", "consumers", "finished", "inner", "size_bytes", "wanted")
+    With *instead* its receiver gets that, once, and nothing of the body itself.
+    """
+
+    __slots__ = (
+        "capture", "consumers", "finished", "inner", "instead", "is_given", "size_bytes", "wanted",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.consumers: list[BodyConsumer] = []
@@ -52,6 +57,8 @@ class Body:
         self.capture: Capture | None = None
         self.wanted: tuple[Wanted, ...] = ()
         self.inner: Callable[[bytes], Iterable[bytes] | bytes] | None = None
+        self.instead: bytes | None = None
+        self.is_given = False
 
     def __call__(self, data: bytes) -> Iterable[bytes] | bytes:
         """Take the next piece and return what is passed on."""
@@ -61,6 +68,9 @@ class Body:
         if data:
             self.size_bytes += len(data)
             self._feed(data)
+        if self.instead is not None:
+            was_given, self.is_given = self.is_given, True
+            return [] if was_given else self.instead or []
         if self.inner is None:
             return data or []
         passed = self.inner(data)
