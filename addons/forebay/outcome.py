@@ -17,11 +17,14 @@ Keys:
               or None).
 ``block``     dict: action (block, allow, or bypass: the rule would have blocked), rule,
               list, path, line, group, name, policy, reason, exception.
+``edits``     list of dict, what rules of the blocklist have changed: kind (removeparam, csp,
+              permissions), rule, list, path, line, group, removed (names of parameters),
+              added (what the field that was added says).
 ``rewrite``   list of dict: id, file, line, phase, mode, changes, and where it is so why a
               rule failed or was skipped.
 ``rewritten`` bool: in an earlier attempt rules have edited the request, which a replay
               sends as they have left it.
-``redirected`` bool: a rewrite rule has changed the URL or the method of the request.
+``redirected`` bool: a rule has changed the URL or the method of the request.
 ``cache``     dict: result, reason, age_s, ttl_s, stored, unstored (why), added
               (the conditional fields of our own validation), rule (file and line
               of ``cache.yaml``).

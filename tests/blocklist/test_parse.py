@@ -161,7 +161,7 @@ class TestUnsupported:
             ("@@||ads.example^$generichide", "generichide"),
             ("||ads.example^$newoption", "unknown option"),
             ("||ads.example^$script,newoption", "unknown option"),
-            ("||ads.example^$removeparam=/a$/", "regex value"),
+            ("||ads.example^$replace=/a$/", "regex value"),
             ("||ads.example/a$b", "unknown option"),
         ],
     )
@@ -309,3 +309,64 @@ def test_any_text_gives_a_bounded_rule_or_a_rule_error(line):
 
 def test_a_host_as_dns_filters_write_it():
     assert parse_line("||ads.example^|") == parse_line("||ads.example^")
+
+
+class TestModifying:
+    """Rules that block nothing, but change something."""
+
+    @pytest.mark.parametrize(
+        ("line", "kind", "value"),
+        [
+            ("$removeparam=utm_source", "removeparam", "utm_source"),
+            ("*$removeparam=/^utm_[a-z]{1,3}=/i,third-party", "removeparam", "/^utm_[a-z]{1,3}=/i"),
+            ("||a.example/p$q^$removeparam=/x$/", "removeparam", "/x$/"),
+            ("/^http:.*$/$removeparam=/x$/", "removeparam", "/x$/"),
+            ("||a.example^$removeparam", "removeparam", ""),
+            ("||a.example^$script,queryprune=a", "removeparam", "a"),
+            ("$csp=img-src 'self' a.example; frame-src *,domain=b.example", "csp",
+             "img-src 'self' a.example; frame-src *"),
+            ("@@||a.example/x/$csp,subdocument", "csp", ""),
+            ("||a.example^$permissions=usb=()|midi=()", "permissions", "usb=()|midi=()"),
+            ("||a.example^$header=x-a:b$c,image", "header", "x-a:b$c"),
+            ("*$header=via:/1\\.1 cdn$/i", "header", "via:/1\\.1 cdn$/i"),
+        ],
+    )  # fmt: skip
+    def test_what_they_say(self, line, kind, value):
+        found = parse_line(line)
+
+        assert isinstance(found, NetworkRule)
+        assert found.options.modifier is not None
+        assert (found.options.modifier.kind.value, found.options.modifier.value) == (kind, value)
+
+    @pytest.mark.parametrize(
+        "line",
+        ["$removeparam", "*$removeparam=~q", "||*$removeparam", "@@*$removeparam", "$header=via",
+         "@@$csp", "|http$removeparam=*", "*$header=via:~x"],
+    )  # fmt: skip
+    def test_one_for_everything_is_a_mistake(self, line):
+        with pytest.raises(RuleError, match="found a rule for everything"):
+            parse_line(line)
+
+    @pytest.mark.parametrize("name", ["csp", "permissions", "header"])
+    def test_one_without_a_value_is_an_exception_only(self, name):
+        with pytest.raises(RuleError, match=f"expected a value after {name}=, found none"):
+            parse_line(f"||a.example^${name}")
+
+        assert parse_line(f"@@||a.example^${name}") is not None
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "||a.example^$csp=img-src *,removeparam=a",
+            "||a.example^$removeparam=a,removeparam=b",
+            "||a.example^$removeparam=a,redirect=noop.js",
+            "||a.example^$~removeparam",
+        ],
+    )
+    def test_two_things_in_one_line_are_a_mistake(self, line):
+        with pytest.raises(RuleError):
+            parse_line(line)
+
+    def test_a_letter_is_enough_where_a_value_says_more(self):
+        """Unlike for blocks, a pattern may be of one letter, or none."""
+        assert parse_line("?a=$removeparam=a") is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from mitmproxy.test import taddons, tflow
 
+from forebay import outcome
 from forebay.blocklist import config
 from forebay.blocklist.responses import BlocklistResponses
 
@@ -25,7 +26,7 @@ def seen_by(live=True, **options):
         flow = tflow.tflow(resp=True)
         flow.live = live
         flow.response.headers["alt-svc"] = H3
-        BlocklistResponses().responseheaders(flow)
+        BlocklistResponses(lambda flow: None).responseheaders(flow)
         return flow.response.headers.get("alt-svc")
 
 
@@ -43,6 +44,22 @@ def test_unless_nothing_is_filtered(given):
 def test_a_flow_without_a_response_is_left_alone():
     flow = tflow.tflow()
 
-    BlocklistResponses().responseheaders(flow)
+    BlocklistResponses(lambda flow: None).responseheaders(flow)
 
     assert flow.response is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_judged"), [(None, True), ("cache", True), ("blocklist", False)]
+)
+def test_what_comes_from_a_site_is_judged(answer, is_judged):
+    """Hits too; a refusal of ours is none."""
+    judged = []
+    with taddons.context(Declaring()):
+        flow = tflow.tflow(resp=True)
+        if answer:
+            outcome.of(flow)["answer"] = answer
+
+        BlocklistResponses(judged.append).responseheaders(flow)
+
+    assert judged == [flow] * is_judged

@@ -491,3 +491,57 @@ class TestBypass:
 
         assert (status, out, err.count("\n")) == (2, "", 1)
         assert "forebay_bypass: expected cache, rewrite or block" in err
+
+
+class TestChanges:
+    """What rules change without blocking."""
+
+    @pytest.fixture(autouse=True)
+    def _own(self, run):
+        lines = [
+            "$removeparam=utm_source",
+            "||shop.example^$csp=img-src 'none'",
+            "||shop.example^$header=x-ad,image",
+            "/gone?b=1|",
+        ]
+        own = run.rules / "blocklists" / "own.txt"
+        own.write_text("\n".join(lines), encoding="utf-8")
+
+    def test_they_are_told_with_their_rules(self, run):
+        status, out, _ = run("http://shop.example/?utm_source=1&b=%7e", "--type", "document")
+
+        assert status == 0
+        lines = out.splitlines()
+        assert "  sent as   GET http://shop.example/?b=%7e" in lines
+        assert "  removes   utm_source (own:1)" in lines
+        assert "  adds      Content-Security-Policy: img-src 'none' (own:2)" in lines
+        assert "  own:1  removeparam: $removeparam=utm_source (applies)" in lines
+
+    def test_what_is_left_is_judged_again(self, run):
+        """As the proxy does."""
+        status, out, _ = run("http://shop.example/gone?utm_source=2&b=1")
+
+        assert status == 1
+        assert out.startswith("blocked: http://shop.example/gone?utm_source=2&b=1\n")
+        assert "  sent to   http://shop.example/gone?b=1" in out
+        assert "  removes   utm_source (own:1)" in out
+
+    def test_a_rule_about_responses_waits_for_one(self, run):
+        _, out, _ = run("http://shop.example/a.png")
+
+        assert "header: ||shop.example^$header=x-ad,image (if the response has it)" in out
+
+    def test_programs_get_them_in_plain_types(self, run):
+        _, out, _ = run("http://shop.example/?utm_source=1", "--json")
+
+        (edit,) = json.loads(out)["edits"]
+        assert (edit["kind"], edit["line"], edit["removed"]) == ("removeparam", 1, ["utm_source"])
+        assert json.loads(out)["sent"] == "GET http://shop.example/"
+
+    def test_a_request_that_goes_round_the_lists_stays(self, run):
+        field = ["--request-header", "X-Forebay-Bypass: block", "--forebay-bypass", "block"]
+
+        _, out, _ = run("http://shop.example/?utm_source=1", "--json", *field)
+
+        assert json.loads(out)["edits"] == []
+        assert json.loads(out)["sent"] == "GET http://shop.example/?utm_source=1"

@@ -109,6 +109,19 @@ def test_the_verdict_shows_what_has_lost():
     assert "lost" not in pruned(blocked)["block"]
 
 
+def test_changes_by_a_blocklist_have_their_rule():
+    edit = {"kind": "removeparam", "rule": "$removeparam=a", "list": "ads", "path": "/l/ads.txt"}
+    edit |= {"line": 7, "group": None, "removed": ["a"], "added": None}
+
+    assert pruned(account.of(exchange(edits=[edit])))["changed"] == [
+        {
+            "what": "removeparam",
+            "removed": ["a"],
+            "rule": {"text": "$removeparam=a", "at": "/l/ads.txt:7", "list": "ads"},
+        }
+    ]
+
+
 def test_each_edit_has_before_and_after():
     assert pruned(account.of(exchange(rewrite=[EDIT])))["rewrite"] == [
         {

@@ -58,6 +58,14 @@ def cache(result, reason="", **more):
             "cache bypass (bypass), cache.yaml:4",
         ),
         ({"block": BLOCK, "answer": "blocklist"}, "easylist:1234 blocked"),
+        (
+            {"edits": [BLOCK | {"kind": "removeparam"}, SAVED | {"kind": "csp", "line": 5}]},
+            "easylist:1234 removeparam, easylist:5 csp",
+        ),
+        (
+            {"edits": [BLOCK | {"kind": "csp", "line": i} for i in range(1, 9)]},
+            ", ".join(f"easylist:{i} csp" for i in range(1, 7)) + " and 2 more",
+        ),
         ({"block": SAVED}, "own:3 allowed"),
         ({"block": BLOCK | {"action": "bypass"}}, "easylist:1234 bypassed"),
         (

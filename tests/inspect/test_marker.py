@@ -23,6 +23,7 @@ EDITED = {"rewrite": [{"changes": [{"field": "x"}]}]}
         ({"cache": {"result": "revalidated"}}, signs.CACHED),
         ({"cache": {"result": "stale", "age_s": 9}}, signs.CACHED),
         (EDITED, signs.REWRITTEN),
+        ({"edits": [{"kind": "removeparam"}]}, signs.REWRITTEN),
         (EDITED | {"answer": "cache"}, signs.REWRITTEN),
         ({"cache": {"result": "miss", "reason": "only-if-cached"}, "answer": "cache"}, ""),
         (EDITED | {"answer": "recording"}, signs.REPLAYED),

@@ -17,6 +17,7 @@ from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 
 from forebay import bypass, names, outcome, settings
 from forebay.blocklist import asked, config, refusal
+from forebay.blocklist.changing import Changing
 from forebay.blocklist.clients import Known
 from forebay.blocklist.current import Current
 from forebay.blocklist.facts import Facts, facts
@@ -27,7 +28,7 @@ from forebay.blocklist.responses import BlocklistResponses
 from forebay.blocklist.updates import Updates
 from forebay.blocklist.verdict import NOT_LISTED, Action, Verdict
 from forebay.errors import ForebayError
-from forebay.proxycore import reserved, tunnels
+from forebay.proxycore import bodies, reserved, tunnels
 from forebay.proxycore.firstbytes import Names
 from forebay.watch import Watcher
 
@@ -60,7 +61,8 @@ class BlocklistAddon:
         self._warned: set[tuple[str, int]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._watcher = Watcher(self._watched, self._reload)
-        self.responses = BlocklistResponses()
+        self._changing = Changing()
+        self.responses = BlocklistResponses(self.judge_response)
         self.again = BlocklistAgain(self)
 
     def load(self, loader: Loader) -> None:
@@ -202,6 +204,10 @@ class BlocklistAddon:
         self._closed(judge_names, lambda: None)
         return refused
 
+    def judge_response(self, flow: http.HTTPFlow) -> None:
+        """Refuse a response that a rule is about, or add to its head what rules add."""
+        self._closed(lambda: self._judge_response(flow), lambda: self._fail_response(flow))
+
     def client_disconnected(self, client: connection.Client) -> None:
         """Forget the client."""
         self._known.forget(client)
@@ -262,15 +268,36 @@ class BlocklistAddon:
         verdict = client.tunnel
         if verdict is None and asked.too_many(found):
             verdict = TOO_MANY_NAMES
+        requests: list[Request] = []
         if verdict is None:
-            verdict = self._decide(asked.requests_of(flow, found, given), policy)
+            requests = asked.requests_of(flow, found, given)
+            verdict = self._decide(requests, policy)
         refusal.note(flow, verdict)
         if not verdict.blocked:
             client.allow(found)
+            self._change(flow, requests, policy)
         elif self._goes_round(flow, verdict):
             self._let_through(flow, found)
         else:
             self._answer(flow, verdict, policy, given)
+
+    def _judge_response(self, flow: http.HTTPFlow) -> None:
+        found = self._changing.verdict(flow)
+        if found is None:
+            self._changing.response(flow)
+            return
+        verdict, policy = found
+        refusal.note(flow, verdict)
+        request = flow.request
+        given = facts(request.headers.fields, method=request.data.method, path=request.data.path)
+        self._replace(flow, lambda: self._answer(flow, verdict, policy, given))
+
+    def _replace(self, flow: http.HTTPFlow, answer_it: Callable[[], None]) -> None:
+        """Answer *flow*, whose response has come."""
+        came = flow.response
+        answer_it()
+        if came is not None and came is not flow.response:  # or its connection is closed
+            bodies.replace_response(flow, came)
 
     def _judge_server(self, data: ServerConnectionHookData) -> None:
         if not self._enabled or data.server.error:
@@ -357,9 +384,20 @@ class BlocklistAddon:
         rules = self._current.rules
         if rules is None:
             return _UNUSABLE
-        if self._paused_until_s and self._clock() < self._paused_until_s:
+        if self._is_paused():
             return NOT_LISTED
         return judge(requests, rules.lists.matcher, rules.active(policy), policy)
+
+    def _change(self, flow: http.HTTPFlow, requests: list[Request], policy: Policy | None) -> None:
+        rules = self._current.rules
+        if rules is None or not rules.lists.matcher.modifiers:
+            return
+        self._changing.forget(flow)
+        if not self._is_paused() and not outcome.bypasses(flow, bypass.BLOCK):
+            self._changing.request(flow, requests, rules, policy)
+
+    def _is_paused(self) -> bool:
+        return bool(self._paused_until_s) and self._clock() < self._paused_until_s
 
     def _is_certain(
         self, requests: list[Request], verdict: Verdict, *, strictly: bool = False
@@ -404,6 +442,9 @@ class BlocklistAddon:
                 self._failures += 1
                 refuse()
             self._warn_once(error)
+
+    def _fail_response(self, flow: http.HTTPFlow) -> None:
+        self._replace(flow, lambda: refusal.fail(flow))
 
     def _fail_server(self, data: ServerConnectionHookData) -> None:
         data.server.error = refusal.FAILED.summary()

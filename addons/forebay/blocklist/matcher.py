@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from forebay.blocklist.index import Index
+from forebay.blocklist.modifier import Kind, Modifier
+from forebay.blocklist.modifiers import Fields, Modifiers
 from forebay.blocklist.request import Request
 from forebay.blocklist.rule import (
     LINE_BITS,
@@ -49,8 +51,22 @@ class Match:
     fate: str
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a rule changes of a request or its response: nothing, where it is excepted."""
+
+    modifier: Modifier
+    cited: Cited
+    exception: Cited | None = None
+
+
 class Matcher:
-    """The rules of all lists: filled once, sealed, then only asked."""
+    """The rules of all lists: filled once, sealed, then only asked.
+
+    Attributes:
+        sources: the lists.
+        modifiers: the rules that block nothing, but change something, by what they change.
+    """
 
     def __init__(self) -> None:
         self.sources: list[Source] = []
@@ -61,6 +77,7 @@ class Matcher:
         self._important_exceptions = Index()
         self._answers = Index()
         self._pages = Index()
+        self.modifiers: dict[Kind, Modifiers] = {}
         self._badfilters: list[tuple[int, NetworkRule]] = []
         self._cited: dict[int, Cited] = {}
         self._of_pages: dict[str, list[Rule]] = {}
@@ -92,6 +109,10 @@ class Matcher:
             return
         rule = Rule(place, parsed.mask, parsed)
         excepts = parsed.effect is Effect.EXCEPT
+        if options.modifier is not None:
+            kind = options.modifier.kind
+            self.modifiers.setdefault(kind, Modifiers(kind)).add(rule, parsed)
+            return
         if options.redirect_only:
             self._answers.add(rule, parsed)
         elif options.important:
@@ -145,6 +166,7 @@ class Matcher:
         return (
             self._blocks, self._exceptions, self._important, self._important_exceptions,
             self._answers, self._pages,
+            *(index for each in self.modifiers.values() for index in (each.rules, each.exceptions)),
         )  # fmt: skip
 
     def decide(self, request: Request, active: int = EVERY_LIST) -> Verdict:
@@ -183,6 +205,37 @@ class Matcher:
         """Return what a ``redirect-rule`` says a blocked *request* is answered with."""
         found = self._answers.find(request, active)
         return None if found is None else found.options.redirect
+
+    def changes(
+        self,
+        kind: Kind,
+        request: Request,
+        active: int = EVERY_LIST,
+        response: Fields | None = None,
+    ) -> list[Change]:
+        """Return what rules of *kind* change of *request*, or of what answers it.
+
+        Those that are excepted are among them.  Without the fields of the
+        *response*, rules that are about these count as if it had them.
+        """
+        modifiers = self.modifiers.get(kind)
+        if modifiers is None:
+            return []
+        pages = self._pages_of(request) if self._pages else ()
+        return [
+            Change(
+                found.modifier,
+                self._cite(found.rule.place),
+                None if found.exception is None else self._cite(found.exception.place),
+            )
+            for found in modifiers.find(request, active, self._trusted, pages, response)
+        ]
+
+    def _pages_of(self, request: Request) -> list[Rule]:
+        """Return the exceptions for all of the page that *request* is for, or comes from."""
+        if request.type == "document":
+            return _all(self._pages, request)
+        return self._page_rules(request)
 
     def _decide(self, request: Request, active: int) -> Verdict:
         verdict = self._by(self._important, request, active) if self._important else NOT_LISTED
@@ -261,6 +314,15 @@ class Matcher:
             for rule in _all(index, request):
                 cited = self._cite(rule.place)
                 found.append((rule.place, Match(cited, effect, self._fate(rule, verdict, active))))
+        for kind, modifiers in self.modifiers.items():
+            fates = {
+                change.cited: _fate_of(change) for change in self.changes(kind, request, active)
+            }
+            for index, effect in ((modifiers.rules, ""), (modifiers.exceptions, " exception")):
+                for rule in _all(index, request):
+                    cited = self._cite(rule.place)
+                    fate = fates.get(cited) or self._fate(rule, verdict, active)
+                    found.append((rule.place, Match(cited, kind.value + effect, fate)))
         for rule in self._page_rules(request):
             cited = self._cite(rule.place)
             match = Match(cited, "exception for pages", self._fate(rule, verdict, active))
@@ -301,6 +363,12 @@ def _all(index: Index, request: Request) -> list[Rule]:
         return list(index.all(request))
     except TooManyCandidatesError:
         return []  # that is why the request is refused
+
+
+def _fate_of(change: Change) -> str:
+    if change.exception is not None:
+        return "overruled by an exception"
+    return "if the response has it" if change.modifier.kind is Kind.HEADER else "applies"
 
 
 def _page(source: str) -> Request | None:

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from forebay import names
 from forebay.blocklist import resource
+from forebay.blocklist.modifier import FIELDS, KINDS, PAGES, Modifier, parse_modifier
 from forebay.blocklist.request import Request
 from forebay.errors import RuleError
 
@@ -59,6 +60,7 @@ class Options:
         strict: whether page and host must differ (True) or be the same (False).
         redirect: the name of what to answer with.
         redirect_only: block nothing, but name the answer of what another rule blocks.
+        modifier: block nothing, but change this.
     """
 
     types: frozenset[str] | None = None
@@ -73,6 +75,7 @@ class Options:
     badfilter: bool = False
     redirect: str | None = None
     redirect_only: bool = False
+    modifier: Modifier | None = None
 
     @property
     def conditional(self) -> bool:
@@ -124,7 +127,7 @@ class Options:
 NONE = Options()
 
 # A comma ends an option only where a next one begins: values may hold commas.
-_NEXT = re.compile(r",(?=~?[A-Za-z0-9_-]+(?:[=,]|\Z))")
+_NEXT = re.compile(r"(?<!\\),(?=~?[A-Za-z0-9_-]+(?:[=,]|\Z))")
 _DOMAIN = re.compile(r"(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}(?:\.\*)?").fullmatch
 _METHOD = re.compile(r"[a-z-]{1,32}").fullmatch
 # The answer that goes with the type, which is what there is without any name.
@@ -153,7 +156,6 @@ KNOWN = frozenset(
         "client",
         "content",
         "cookie",
-        "csp",
         "ctag",
         "dnsrewrite",
         "dnstype",
@@ -163,17 +165,13 @@ KNOWN = frozenset(
         "genericblock",
         "generichide",
         "ghide",
-        "header",
         "hls",
         "ipaddress",
         "jsinject",
         "jsonprune",
         "network",
-        "permissions",
-        "queryprune",
         "referrerpolicy",
         "removeheader",
-        "removeparam",
         "replace",
         "responseheader",
         "shide",
@@ -238,6 +236,8 @@ class _Builder:
             self._set("strict", _STRICT[name], part)
         elif name in ("match-case", "important", "badfilter") and not negated:
             self._values[name.replace("-", "_")] = True
+        elif name in KINDS and not negated:
+            self._set("modifier", Modifier(KINDS[name]), part)
         elif name == "empty" and not negated:
             self._set("redirect", None, part)
         elif name == "mp4" and not negated:
@@ -263,6 +263,8 @@ class _Builder:
                 self._set("spared", frozenset(spared.table), part)
             case "method":
                 self._set("methods", _methods(value), part)
+            case _ if name in KINDS:
+                self._set("modifier", parse_modifier(KINDS[name], value), part)
             case "redirect" | "redirect-rule":
                 stub = _nonempty(name, value)
                 self._set("redirect", None if _EMPTY(stub) else stub, part)
@@ -280,13 +282,17 @@ class _Builder:
 
     def options(self) -> Options:
         types: frozenset[str] | None = None
+        modifier = self._values.get("modifier")
+        is_for_pages = isinstance(modifier, Modifier) and modifier.kind in FIELDS
+        if modifier is not None and "redirect" in self._values:
+            raise RuleError("expected redirect or an option that changes something, found both")
         if self._types:
             types = frozenset(self._types - self._not_types)
         elif self._unseen:
             kind = self._unseen[0]
             raise UnsupportedRuleError(f"expected a type that a proxy sees, found {kind}", kind)
         elif self._not_types:
-            types = resource.USUAL - self._not_types
+            types = (PAGES if is_for_pages else resource.USUAL) - self._not_types
         if types is not None and not types:
             raise RuleError("expected a type, found each of them negated")
         return Options(types=types, **self._values)  # type: ignore[arg-type]

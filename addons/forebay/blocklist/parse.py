@@ -22,6 +22,7 @@ from dataclasses import replace
 from forebay import names
 from forebay.blocklist import resource
 from forebay.blocklist.expression import literal_of, parse_expression
+from forebay.blocklist.modifier import KINDS, Kind
 from forebay.blocklist.options import KNOWN, NONE, Options, UnsupportedRuleError, parse_options
 from forebay.blocklist.pattern import parse_pattern
 from forebay.blocklist.request import Request
@@ -53,10 +54,16 @@ _DOMAIN_LIKE = re.compile(r"[^\W_][^\s!-,/:-@\[-`{-~]*").fullmatch
 _OPTION = re.compile(r"~?[A-Za-z0-9_-]+(?:=|,|\Z)").match
 _SURE_OPTION = re.compile(
     r"\$~?(?:"
-    + "|".join(sorted(KNOWN | resource.ALL | {"domain", "from", "to", "denyallow", "method"}))
+    + "|".join(
+        sorted(
+            KNOWN | KINDS.keys() | resource.ALL | {"domain", "from", "to", "denyallow", "method"}
+        )
+    )
     + r")(?:=|,|\Z)",
     re.IGNORECASE,
 ).search
+# Their values may hold a ``$`` themselves, and end in a slash.
+_VALUED = re.compile(r"[$,](?:" + "|".join(KINDS) + r")=", re.IGNORECASE).search
 
 _PATTERN_BEGINS = frozenset("|/-_.&?=")
 # Where no type is named, a page is not blocked by accident, but saved.
@@ -131,6 +138,8 @@ def _parse_rest(line: str) -> HostRule | NetworkRule | None:
 def _parse_adblock(line: str, text: str, effect: Effect) -> HostRule | NetworkRule:
     pattern, option_text = _divided(text)
     options = parse_options(option_text) if option_text else NONE
+    if options.modifier is not None:
+        return _modifying(line, pattern, option_text, options, effect)
     if effect is Effect.EXCEPT and options.redirect_only:
         raise UnsupportedRuleError("expected redirect-rule in a block", "redirect-rule exception")
     if _is_regex(pattern):
@@ -152,6 +161,40 @@ def _parse_adblock(line: str, text: str, effect: Effect) -> HostRule | NetworkRu
         effect, found.host, found.literal, found.glob, found.tokens, options,
         options.mask(resource.ALL if only_host else _USUAL[effect]), _key(pattern, option_text),
     )  # fmt: skip
+
+
+def _modifying(
+    line: str, pattern: str, option_text: str, options: Options, effect: Effect
+) -> NetworkRule:
+    """Return a rule that blocks nothing, but changes a request or its response."""
+    modifier = options.modifier
+    assert modifier is not None
+    excepts = effect is Effect.EXCEPT
+    if not modifier.value and not excepts and modifier.kind is not Kind.REMOVEPARAM:
+        raise RuleError(f"expected a value after {modifier.kind.value}=, found none")
+    mask = options.mask(modifier.usual)
+    exact: Exact | None
+    tokens: tuple[str, ...] = ()
+    if _is_regex(pattern):
+        exact = parse_expression(pattern[1:-1], match_case=options.match_case)
+        host, literal = None, literal_of(pattern[1:-1])
+    else:
+        found = parse_pattern(pattern, match_case=options.match_case)
+        host, tokens, literal, exact = found.host, found.tokens, found.literal, found.glob
+    if (
+        modifier.is_sweeping
+        and host is None
+        and not _is_narrow(options, effect)
+        and _is_everywhere(literal, exact)
+    ):
+        raise RuleError(
+            f"expected a host, a pattern or a value, found a rule for everything: {_shown(line)}"
+        )
+    if not literal and not excepts:
+        tokens = tokens or modifier.parameters.tokens()
+    return NetworkRule(
+        effect, host, literal, exact, tokens, options, mask, _key(pattern, option_text)
+    )
 
 
 def _expression(
@@ -195,6 +238,10 @@ def _divided(text: str) -> tuple[str, str]:
     at = text.rfind("$")
     if at < 0:
         return text, ""
+    if "=" in text and (found := _VALUED(text)):
+        at = text.rfind("$", 0, found.end())
+        if at >= 0 and _OPTION(text, at + 1):
+            return text[:at], text[at + 1 :]
     if not _is_regex(text) and _OPTION(text, at + 1):
         return text[:at], text[at + 1 :]
     if _SURE_OPTION(text):

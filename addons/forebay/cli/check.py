@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 import time
+from dataclasses import replace
 
 from mitmproxy import http
 
@@ -74,6 +75,7 @@ def checked(
     found = Checked(judged.of_flow(flow, lists, given), bypass=outcome.of(flow).get("bypass"))
     if found.judged.blocked:
         return found
+    judged.take_out(flow, found.judged)
     rules = _rewrite_rules(given, found)
     if rules is not None and not outcome.bypasses(flow, bypass.REWRITE):
         rewritten_ = rewritten.of_flow(flow, rules, client=given.client, now_s=time.time())
@@ -81,16 +83,24 @@ def checked(
         if rewritten_.status is not None:
             outcome.of(flow)["answer"] = "rewrite"
             return found
-    found.sent = f"{flow.request.data.method.decode('utf-8', 'replace')} {flow.request.url}"
+    found.sent = _sent(flow)
     if outcome.of(flow).get("redirected"):
         again = judged.of_flow(flow, lists, given)
+        edits = judged.of_both(found.judged, again)
         if again.verdict is not NOT_LISTED:
             found.judged, found.is_moved = again, True
+        found.judged = replace(found.judged, edits=edits)
         if again.blocked:
             return found
+        judged.take_out(flow, again)
+        found.sent = _sent(flow)
     if given.cache:
         _ask_cache(flow, found, given, described)
     return found
+
+
+def _sent(flow: http.HTTPFlow) -> str:
+    return f"{flow.request.data.method.decode('utf-8', 'replace')} {flow.request.url}"
 
 
 def _rewrite_rules(given: argparse.Namespace, found: Checked) -> RuleSet | None:

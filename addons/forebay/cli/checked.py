@@ -75,6 +75,8 @@ def in_words(found: Checked, url: str) -> list[str]:
     lines = [f"{action}: {named}"]
     if found.is_moved:
         lines.append(f"  sent to   {visible(judged_.requests[0].cased, 500)}")
+    elif found.sent is not None and any(edit.removed for edit in judged_.edits):
+        lines.append(f"  sent as   {visible(found.sent, 500)}")
     lines += judged.in_words(judged_)
     if found.bypass is not None:
         lines.append(f"  bypass    {_bypass_in_words(found.bypass)}")

@@ -9,10 +9,12 @@ from typing import Any
 from mitmproxy import http
 
 from forebay import bypass, outcome
-from forebay.blocklist import asked, resource
+from forebay.blocklist import asked, changes, resource
+from forebay.blocklist.changes import Edit
 from forebay.blocklist.facts import Facts, facts
 from forebay.blocklist.judge import TOO_MANY_NAMES, active_lists, judge
 from forebay.blocklist.matcher import Match
+from forebay.blocklist.modifier import FIELDS, PAGES, Kind
 from forebay.blocklist.policies import Policy
 from forebay.blocklist.request import Request
 from forebay.blocklist.verdict import NOT_LISTED, Action, Verdict, visible
@@ -37,6 +39,8 @@ class Judged:
         of_tunnel: whether it was decided for all requests of the tunnel, by its host alone,
             and otherwise than the request itself would be.
         passes: whether it goes round what would block it.
+        edits: what rules change of the request, and of what answers it.
+        target: path and query as they leave them; None where they do not change them.
     """
 
     requests: list[Request]
@@ -45,6 +49,8 @@ class Judged:
     matches: list[Match]
     of_tunnel: bool = False
     passes: bool = False
+    edits: tuple[Edit, ...] = ()
+    target: str | None = None
 
     @property
     def action(self) -> str | None:
@@ -85,7 +91,40 @@ def of_flow(flow: http.HTTPFlow, by: Lists, given: argparse.Namespace) -> Judged
     # What neither a rule nor a policy has refused could not be judged.
     is_judged = verdict.matched is not None or verdict.policy is not None
     passes = verdict.blocked and is_judged and outcome.bypasses(flow, bypass.BLOCK)
-    return Judged(requests, verdict, by.policy, list(matches.values()), is_other, passes)
+    found = list(matches.values())
+    if verdict.blocked or outcome.bypasses(flow, bypass.BLOCK):
+        return Judged(requests, verdict, by.policy, found, is_other, passes)
+    target, edits = _edits(flow, requests, by, active)
+    return Judged(requests, verdict, by.policy, found, is_other, passes, edits, target)
+
+
+def _edits(
+    flow: http.HTTPFlow, requests: list[Request], by: Lists, active: int
+) -> tuple[str | None, tuple[Edit, ...]]:
+    """Return the target that rules make of that of *flow*, if they do, and what they change."""
+    assert by.lists is not None
+    matcher = by.lists.matcher
+    if not matcher.modifiers:
+        return None, ()
+    requests = changes.spared(requests, by.policy)
+    before = flow.request.data.path.decode("utf-8", "surrogateescape")
+    after, edits = changes.cleaned(before, requests, matcher, active)
+    if requests and requests[0].type in PAGES:
+        edits += changes.fields_added(requests, matcher, active)
+    return (None if after == before else after), tuple(edits)
+
+
+def take_out(flow: http.HTTPFlow, found: Judged) -> None:
+    """Take the parameters out of the request that rules name."""
+    if found.target is not None:
+        flow.request.data.path = found.target.encode("utf-8", "surrogateescape")
+        outcome.of(flow)["redirected"] = True
+
+
+def of_both(first: Judged, again: Judged) -> tuple[Edit, ...]:
+    """Return what rules change of a request that is judged *again*, as it was changed."""
+    removed = [edit for edit in first.edits if edit.kind is Kind.REMOVEPARAM]
+    return (*removed, *again.edits)
 
 
 def _of_tunnel(flow: http.HTTPFlow, by: Lists, active: int) -> Verdict | None:
@@ -131,6 +170,7 @@ def as_plain(found: Judged) -> dict[str, Any]:
         "policy": None if policy is None else f"{policy.id} ({policy.place})",
         "redirect": found.verdict.redirect,
         "tunnel": found.of_tunnel,
+        "edits": [edit.as_outcome() for edit in found.edits],
         "matches": [
             {
                 **asdict(match.cited),
@@ -141,6 +181,14 @@ def as_plain(found: Judged) -> dict[str, Any]:
             for match in found.matches
         ],
     }
+
+
+def _edit_in_words(edit: Edit) -> str:
+    place = visible(f"{edit.cited.list}:{edit.cited.line}")
+    if edit.kind is Kind.REMOVEPARAM:
+        return f"  removes   {visible(', '.join(edit.removed))} ({place})"
+    name = FIELDS[edit.kind].decode("ascii")
+    return f"  adds      {name}: {visible(edit.added)} ({place})"
 
 
 def in_words(found: Judged) -> list[str]:
@@ -158,6 +206,7 @@ def in_words(found: Judged) -> list[str]:
         lines.append(f"  also as   {', '.join(visible(each.host.name) for each in others)}")
     if policy is not None:
         lines.append(f"  policy    {visible(policy.id)} ({visible(policy.place)})")
+    lines += [_edit_in_words(edit) for edit in found.edits]
     party = _PARTIES[request.party]
     lines.append(f"  asked as  {request.type}, {party} party, {visible(request.method)}")
     if found.of_tunnel:

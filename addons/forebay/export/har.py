@@ -21,10 +21,10 @@ from forebay.export.hartimings import timings
 from forebay.trafficlog.record import Record
 
 _OURS = (
-    "seq", "instance", "kind", "answered_by", "block", "rewrite", "cache", "attempt", "retried",
-    "background", "flow_id", "user", "client_address", "server_protocol_version", "tls_version",
-    "delivered_bytes", "client_messages", "server_messages", "client_bytes", "server_bytes",
-    "close_code", "sample_rate", "truncated",
+    "seq", "instance", "kind", "answered_by", "block", "edits", "rewrite", "cache", "attempt",
+    "retried", "background", "flow_id", "user", "client_address", "server_protocol_version",
+    "tls_version", "delivered_bytes", "client_messages", "server_messages", "client_bytes",
+    "server_bytes", "close_code", "sample_rate", "truncated",
 )  # fmt: skip
 """Attributes of a record that an entry's ``_forebay`` holds, by the same names, when known."""
 

@@ -27,7 +27,7 @@ UNKNOWN = (
     "or is from a file that another proxy has written"
 )
 _UNANSWERED = "none: the flow is under way, or was saved before it came"
-_VERDICTS = ("forebay.block", "forebay.rewrite", "forebay.cache")
+_VERDICTS = ("forebay.block", "forebay.edits", "forebay.rewrite", "forebay.cache")
 _TIMES = ("duration_s", "first_byte_s", "connect_s", "tls_s", "transfer_s")
 _SIZES = {
     "request head": "forebay.request.header.size",
@@ -53,7 +53,7 @@ def of(flow: http.HTTPFlow, redactor: Redactor | None = None) -> dict[str, Any]:
     made = of_http(Draft(0, redactor=redactor), flow, kind, {}, headers=_with_headers())
     logged: dict[str, Any] = json.loads(record.encode(made))
     del logged["seq"]  # the log has given it another
-    block, rewrite, cache = [logged.pop(name) for name in _VERDICTS]
+    block, edits, rewrite, cache = [logged.pop(name) for name in _VERDICTS]
     error = logged["error.type"] = ending.error_type(flow)
     return {
         "request": f"{logged['http.request.method']} {logged['url.full'] or logged['url.path']}",
@@ -62,6 +62,7 @@ def of(flow: http.HTTPFlow, redactor: Redactor | None = None) -> dict[str, Any]:
         "attempt": logged["forebay.attempt"],
         "names": redactor.verdict(notes.get("names")),
         "block": block and _block(block),
+        "changed": [_changed(entry) for entry in edits or ()],
         "rewrite": [_edit(entry) for entry in rewrite or ()],
         "cache": cache and _cache(flow, cache, redactor),
         "seconds": {name.removesuffix("_s"): logged[f"forebay.{name}"] for name in _TIMES},
@@ -98,6 +99,12 @@ def _block(block: dict[str, Any]) -> dict[str, Any]:
         "rule": _rule(exception) if exception else found,
         "lost": found if exception else None,
     }
+
+
+def _changed(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return what a rule of the blocklist has changed without blocking."""
+    changed = {"what": entry.get("kind"), "removed": entry.get("removed")}
+    return {**changed, "added": entry.get("added"), "rule": _rule(entry)}
 
 
 def _rule(cited: dict[str, Any]) -> dict[str, Any]:

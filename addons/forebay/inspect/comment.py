@@ -53,6 +53,7 @@ def comment(
     done = (notes.get("bypass") or {}).get("done") or ()
     parts = [
         _block(notes, redactor),
+        _edits(notes),
         _rewrite(notes),
         _answer(notes, refused=refused),
         _error(notes, error_type, error, redactor),
@@ -131,6 +132,13 @@ def _cache(cache: Notes | None, redactor: Redactor) -> str:
         line += f", not stored: {_said(cache['unstored'], redactor)}"
     rule = cache.get("rule")
     return f"{line}, {place(rule['file'], rule['line'])}" if rule else line
+
+
+def _edits(notes: Notes) -> str:
+    """Return what rules of a blocklist have changed without blocking."""
+    shown = [f"{cited(edit)} {edit.get('kind')}" for edit in notes.get("edits") or ()]
+    more = len(shown) - _MOST_RULES
+    return ", ".join(shown[:_MOST_RULES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _rewrite(notes: Notes) -> str:

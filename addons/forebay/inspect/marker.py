@@ -31,7 +31,7 @@ def marker(notes: Mapping[str, Any], *, failed: bool = False) -> str:
         return FAILED
     if notes.get("answer") == "recording":
         return REPLAYED
-    if any(acting(entry) for entry in notes.get("rewrite") or ()):
+    if notes.get("edits") or any(acting(entry) for entry in notes.get("rewrite") or ()):
         return REWRITTEN
     cache = notes.get("cache") or {}
     if cache.get("result") in ("hit", "revalidated"):

@@ -179,6 +179,7 @@ def of_http(
         background=notes.get("background"),
         bypass=parts.verdict(redactor, notes, "bypass"),
         block=parts.verdict(redactor, notes, "block"),
+        edits=parts.verdict(redactor, notes, "edits"),
         rewrite=parts.verdict(redactor, notes, "rewrite"),
         cache=parts.verdict(redactor, notes, "cache"),
         client_messages=None if traffic is None else traffic.client_messages,

@@ -73,6 +73,7 @@ _NAMES = {
     "answered_by": "forebay.answered_by",
     "bypass": "forebay.bypass",
     "block": "forebay.block",
+    "edits": "forebay.edits",
     "rewrite": "forebay.rewrite",
     "cache": "forebay.cache",
     "client_messages": "forebay.client.messages",
@@ -149,6 +150,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename=_NAMES)
         bypass: where the request had the field X-Forebay-Bypass: ``asked``, ``done`` (what
             was gone round) and ``ignored`` (why the rest was not).
         block: verdict of the blocklist; its action is ``bypass`` where a rule would have blocked.
+        edits: what rules of the blocklist have changed without blocking: parameters that they took
+            out of the query (url_full is what was sent), fields that they added.
         rewrite: the rewrite rules that applied.
         cache: verdict of the cache.
         client_messages: messages from the client (websocket), or pieces (raw bytes).
@@ -214,6 +217,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename=_NAMES)
     background: bool | None = None
     bypass: Verdict | None = None
     block: Verdict | None = None
+    edits: list[Any] | None = None
     rewrite: list[Any] | None = None
     cache: Verdict | None = None
     client_messages: int | None = None
