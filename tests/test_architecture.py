@@ -15,7 +15,8 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 POLICY_MODULES = {
     ".": "addresses bypass charsets contentcoding endtoend errors mediatype names regexes schema secret yamltree",
-    "blocklist": "altsvc answer changes clients domains expiry expression facts fieldmatch index judge "
+    "blocklist": "altsvc answer changes clients directives domains expiry expression facts fieldmatch "
+    "index judge "
     "matcher modifier modifiers options parse pattern policies policyfields policyfile removeparam "
     "request resource rule stubs verdict",
     "rewrite": "answer body bodyedits cookies csp edits exchange fields importer index jsonpointer "
@@ -38,8 +39,8 @@ POLICY_MODULES = {
 OTHER_MODULES = {
     ".": "announce cabundle control controlfile controlserver outcome paths regularfile rulefile "
     "rulefiles settings shipped status watch wholefile",
-    "blocklist": "addon asked catalog changing config current download load refusal responses sources "
-    "transfer updates",
+    "blocklist": "addon asked catalog changing config current download load reading refusal responses "
+    "sources transfer updates",
     "rewrite": "addon editor flows load localfile",
     "cache": "addon answer background collector config crowd database disk draft filedisk folder "
     "generation intake inventory judge load lookup notices pending plan purge ram rawdisk resolution rulebook "

@@ -980,3 +980,70 @@ class TestStatus:
         assert proxy.addon.status()["problems"] == [
             "expected to judge every request, found 1 that it failed on, which are refused"
         ]
+
+
+class TestChanges:
+    """Rules that block nothing."""
+
+    @pytest.fixture(name="rules")
+    def _rules(self, proxy):
+        proxy.list.write_text("$removeparam=x\n||good.example^$header=x-ad\n")
+        proxy.set(blocklist=False)
+        proxy.set(blocklist=True)
+        return proxy
+
+    def asked(self, proxy, **given):
+        made = request_flow(**given)
+        made.request.data.path = b"/?x=1"
+        proxy.addon.requestheaders(made)
+        return made
+
+    def test_the_query_is_edited_and_judged_again(self, rules):
+        flow = self.asked(rules)
+
+        assert flow.request.data.path == b"/"
+        assert outcome.of(flow)["redirected"]
+
+    def test_in_a_pause_nothing_is(self, rules):
+        rules.addon.pause(1)
+
+        assert self.asked(rules).request.data.path == b"/?x=1"
+
+    def test_a_response_is_refused_in_its_place(self, rules):
+        flow = self.asked(rules)
+        flow.response = http.Response.make(200, b"ad", {"X-Ad": "1", "Alt-Svc": "clear"})
+
+        rules.addon.responses.responseheaders(flow)
+
+        assert flow.response.status_code == 403
+        assert outcome.of(flow)["block"]["line"] == 2
+        assert outcome.answered_by(flow) == "blocklist"
+
+    def test_it_may_be_dropped(self, rules):
+        rules.set(blocklist_answer="drop")
+        flow = self.asked(rules)
+        flow.response = http.Response.make(200, b"ad", {"X-Ad": "1"})
+
+        rules.addon.responses.responseheaders(flow)
+
+        assert flow.error is not None
+
+    def test_one_of_ours_is_not_judged(self, rules):
+        flow = self.asked(rules)
+        flow.response = http.Response.make(403, b"page", {"X-Ad": "1"})
+        outcome.of(flow)["answer"] = "blocklist"
+
+        rules.addon.responses.responseheaders(flow)
+
+        assert flow.response.raw_content == b"page"
+
+    def test_one_that_cannot_be_judged_is_refused(self, rules, caplog):
+        flow = self.asked(rules)
+        flow.response = http.Response.make(200, b"ad", {"X-Ad": "1"})
+        flow.request.headers.fields = ((1, b"x"),)
+
+        rules.addon.responses.responseheaders(flow)
+
+        assert flow.response.status_code == 403
+        assert b"could not judge" in flow.response.raw_content
+        assert "requests are refused that it fails on" in caplog.text

@@ -8,7 +8,7 @@ import pytest
 from mitmproxy.test import tflow
 
 from forebay import outcome
-from forebay.blocklist import load
+from forebay.blocklist import load, reading
 from forebay.blocklist.changing import Changing
 from forebay.blocklist.current import Rules
 from forebay.blocklist.policies import Mode, Policies, Policy
@@ -20,7 +20,7 @@ def _rules(tmp_path):
     def made(*lines: str) -> Rules:
         path: Path = tmp_path / "own.txt"
         path.write_text("\n".join(lines), encoding="utf-8")
-        return Rules(load.load((load.ListFile("own", path),)), Policies.of())
+        return Rules(load.load((reading.ListFile("own", path),)), Policies.of())
 
     return made
 

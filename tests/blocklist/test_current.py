@@ -279,3 +279,31 @@ class TestStatus:
         assert current.status()["problems"] == [
             "unfiltered, as never fetched: far; get them by: forebay lists update"
         ]
+
+
+def test_an_included_file_that_is_edited_counts(current, lists):
+    """Though it is no list by itself: its name says so."""
+    (lists / "own.txt").write_text("ads.example\n!#include more.part\n")
+    (lists / "more.part").write_text("a.example\n")
+    renew(current)
+    assert is_blocked(current, "a.example")
+
+    (lists / "more.part").write_text("a.example\nb.example\n")
+    renew(current)
+
+    assert is_blocked(current, "b.example")
+    before = current.rules
+    renew(current)
+    assert current.rules is before
+
+
+def test_a_list_that_is_included_has_not_vanished(current, lists):
+    (lists / "own.txt").write_text("ads.example\n")
+    (lists / "zoo.txt").write_text("a.example\n")
+    renew(current)
+    (lists / "own.txt").write_text("ads.example\n!#include zoo.txt\n")
+
+    renew(current)
+
+    assert is_blocked(current, "a.example")
+    assert current.refused == ""

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 import forebay
 from forebay.blocklist import load as loading
-from forebay.blocklist.load import ListFile, lists_in, measure, refuse_loss, stamp
+from forebay.blocklist import reading
+from forebay.blocklist.load import lists_in, measure, refuse_loss
 from forebay.blocklist.parse import LONGEST_LINE
+from forebay.blocklist.reading import ListFile, stamp
 from forebay.blocklist.request import Request
 from forebay.errors import ForebayError
 
@@ -107,7 +109,7 @@ class TestErrors:
             lists_in(tmp_path / ("x" * 300))
 
     def test_a_list_with_too_many_lines(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(loading, "MOST_LINES", 10)
+        monkeypatch.setattr(reading, "MOST_LINES", 10)
         path = write(tmp_path, "x.txt", "\n" * 11)
 
         with pytest.raises(ForebayError, match="expected at most 10 lines in a list, found more"):

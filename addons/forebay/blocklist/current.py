@@ -15,7 +15,7 @@ from typing import Any
 from mitmproxy import ctx
 
 from forebay import rulefiles, settings
-from forebay.blocklist import load
+from forebay.blocklist import load, reading
 from forebay.blocklist.judge import active_lists
 from forebay.blocklist.policies import Policies, Policy
 from forebay.blocklist.sources import Sources, gather
@@ -55,10 +55,10 @@ class Current:
         self.rules: Rules | None = None
         self.refused = ""
         self._clock = clock
-        self._stamp: load.Stamp | None = None
+        self._stamp: reading.Stamp | None = None
         self._read_at_s: float | None = None
 
-    def build(self) -> tuple[Rules, load.Stamp]:
+    def build(self) -> tuple[Rules, reading.Stamp]:
         """Return what the options ask for, without putting it in force.
 
         The rules in force are returned when no file has changed: the start
@@ -69,7 +69,7 @@ class Current:
         """
         sources = _sources()
         stamp = sources.stamp()
-        if self.rules is not None and stamp == self._stamp:
+        if self.rules is not None and self._is_as_read(stamp):
             return self.rules, stamp
         return _built(sources), stamp
 
@@ -81,7 +81,7 @@ class Current:
         """
         load.check(_sources().lists)
 
-    def put(self, rules: Rules, stamp: load.Stamp) -> bool:
+    def put(self, rules: Rules, stamp: reading.Stamp) -> bool:
         """Put *rules* in force; returns whether they are others than before."""
         others = rules is not self.rules
         self.rules, self._stamp, self.refused = rules, stamp, ""
@@ -101,6 +101,13 @@ class Current:
                     ", ".join(rules.lists.unfiltered),
                 )
         return others
+
+    def _is_as_read(self, stamp: reading.Stamp) -> bool:
+        """Return whether no list is another than it was, nor a file that one includes."""
+        if stamp != self._stamp:
+            return False
+        included = () if self.rules is None else self.rules.lists.included
+        return reading.stamp(Path(each[0]) for each in included) == included
 
     def drop(self) -> None:
         """Have no rules, and read them anew when next asked for."""
@@ -145,7 +152,7 @@ class Current:
         try:
             sources = await asyncio.to_thread(_sources)
             stamp = await asyncio.to_thread(sources.stamp)
-            if stamp == self._stamp:
+            if self._is_as_read(stamp):
                 return  # some other file beside the lists
             after = await asyncio.to_thread(_built, sources, _pause)
             if before is not None and not by_option:
@@ -166,7 +173,7 @@ class Current:
             ).start()
 
 
-def _told(lists: load.RuleSet, stamp: load.Stamp) -> list[dict[str, Any]]:
+def _told(lists: load.RuleSet, stamp: reading.Stamp) -> list[dict[str, Any]]:
     modified_ns = {each[0]: each[1] for each in stamp if len(each) > 1}
     once = {each.path: each for each in reversed(lists.lists) if each.path in lists.counts}
     return [

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from forebay.blocklist import load
+from forebay.blocklist import load, reading
 from forebay.blocklist.policies import Policies, Policy
 from forebay.errors import RuleError
 
@@ -30,15 +30,15 @@ class Sources:
         watched: the folders and files whose changes count.
     """
 
-    lists: tuple[load.ListFile, ...]
+    lists: tuple[reading.ListFile, ...]
     policies: Policies
     files: tuple[Path, ...]
     speaking: frozenset[Path]
     watched: list[Path]
 
-    def stamp(self) -> load.Stamp:
+    def stamp(self) -> reading.Stamp:
         """Return what tells one state of the files from another, without reading them."""
-        return load.stamp((*(each.path for each in self.lists), *self.files))
+        return reading.stamp((*(each.path for each in self.lists), *self.files))
 
 
 def gather(*, shipped: Path, user: Path, downloads: Path, files: tuple[Path, ...] = ()) -> Sources:
@@ -65,7 +65,7 @@ def gather(*, shipped: Path, user: Path, downloads: Path, files: tuple[Path, ...
     entries = catalog.read(user / LISTS, below)
     _know_groups(policies.policies, {entry.group for entry in entries})
     catalogued = [
-        load.ListFile(
+        reading.ListFile(
             entry.name,
             entry.file or downloads / f"{entry.name}.txt",
             LISTS,
@@ -80,7 +80,7 @@ def gather(*, shipped: Path, user: Path, downloads: Path, files: tuple[Path, ...
         *(_in_folder(shipped, trusted=False)),
         *catalogued,
         *(_in_folder(user, trusted=True)),
-        *(load.ListFile(path.stem, path, "blocklist_files") for path in files),
+        *(reading.ListFile(path.stem, path, "blocklist_files") for path in files),
     )
     yaml = tuple(folder / name for folder in (shipped, user) for name in (LISTS, POLICIES))
     return Sources(
@@ -117,9 +117,9 @@ def _used(entries: tuple[ListEntry, ...], policies: Policies) -> list[ListEntry]
     return [entry for entry in entries if entry.enabled or entry.group in wanted]
 
 
-def _in_folder(folder: Path, *, trusted: bool) -> list[load.ListFile]:
+def _in_folder(folder: Path, *, trusted: bool) -> list[reading.ListFile]:
     return [
-        load.ListFile(path.stem, path, trusted=trusted, in_folder=True)
+        reading.ListFile(path.stem, path, trusted=trusted, in_folder=True)
         for path in load.lists_in(folder / FOLDER)
     ]
 
