@@ -367,6 +367,13 @@ class TestModifying:
         with pytest.raises(RuleError):
             parse_line(line)
 
+    def test_a_pattern_may_look_like_an_option(self):
+        """It stands before the ``$``."""
+        found = parse_line("/x,header=1$script")
+
+        assert isinstance(found, NetworkRule)
+        assert (found.literal, found.options.modifier) == ("/x,header=1", None)
+
     def test_a_letter_is_enough_where_a_value_says_more(self):
         """Unlike for blocks, a pattern may be of one letter, or none."""
         assert parse_line("?a=$removeparam=a") is not None

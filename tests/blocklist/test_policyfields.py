@@ -71,6 +71,14 @@ def test_permissions_report_to_nobody():
         permissions_policy("usb=();report-to=x")
 
 
+@pytest.mark.parametrize("value", ["img-src " + "a " * 1000, "a=(" + " " * 30_000])
+def test_a_policy_is_of_bounded_length(value):
+    """What reads it takes time with the square of that."""
+    for parse in (security_policy, permissions_policy):
+        with pytest.raises(RuleError, match="at most 2,000 characters"):
+            parse(value)
+
+
 @given(st.text(max_size=60))
 def test_nothing_that_is_taken_breaks_out_of_its_field(value):
     for parse in (security_policy, permissions_policy):

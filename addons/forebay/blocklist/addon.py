@@ -206,7 +206,8 @@ class BlocklistAddon:
 
     def judge_response(self, flow: http.HTTPFlow) -> None:
         """Refuse a response that a rule is about, or add to its head what rules add."""
-        self._closed(lambda: self._judge_response(flow), lambda: self._fail_response(flow))
+        if self._changing.remembers(flow):
+            self._closed(lambda: self._judge_response(flow), lambda: self._fail_response(flow))
 
     def client_disconnected(self, client: connection.Client) -> None:
         """Forget the client."""
@@ -282,9 +283,12 @@ class BlocklistAddon:
             self._answer(flow, verdict, policy, given)
 
     def _judge_response(self, flow: http.HTTPFlow) -> None:
-        found = self._changing.verdict(flow)
+        rules = self._current.rules
+        if rules is None:
+            return  # what was asked for was judged by rules that are gone
+        found = self._changing.verdict(flow, rules)
         if found is None:
-            self._changing.response(flow)
+            self._changing.response(flow, rules)
             return
         verdict, policy = found
         refusal.note(flow, verdict)
@@ -389,10 +393,10 @@ class BlocklistAddon:
         return judge(requests, rules.lists.matcher, rules.active(policy), policy)
 
     def _change(self, flow: http.HTTPFlow, requests: list[Request], policy: Policy | None) -> None:
+        self._changing.forget(flow)
         rules = self._current.rules
         if rules is None or not rules.lists.matcher.modifiers:
             return
-        self._changing.forget(flow)
         if not self._is_paused() and not outcome.bypasses(flow, bypass.BLOCK):
             self._changing.request(flow, requests, rules, policy)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
@@ -19,10 +18,9 @@ from forebay.blocklist.verdict import Verdict
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What a response is judged by: as it was asked for, by the rules of that time."""
+    """What a response is judged by, by the rules of the time when it comes."""
 
     requests: list[Request]
-    rules: Rules
     policy: Policy | None
 
 
@@ -38,45 +36,45 @@ class Changing:
             self._asked.pop(flow, None)
 
     def request(
-        self, flow: http.HTTPFlow, asked: Iterable[Request], rules: Rules, policy: Policy | None
+        self, flow: http.HTTPFlow, asked: list[Request], rules: Rules, policy: Policy | None
     ) -> None:
         """Take out of the query what rules name, and remember the request if they ask for it."""
-        matcher = rules.lists.matcher
-        if not matcher.modifiers:
+        kinds = rules.lists.matcher.modifiers.keys()
+        has_query = Kind.REMOVEPARAM in kinds and b"?" in flow.request.data.path
+        is_judged = Kind.HEADER in kinds
+        is_page = any(each.type in PAGES for each in asked[:1]) and not kinds.isdisjoint(FIELDS)
+        if not (has_query or is_judged or is_page):
             return
         requests = changes.spared(asked, policy)
         if not requests:
             return
-        if Kind.REMOVEPARAM in matcher.modifiers:
+        if has_query:
             _clean(flow, requests, rules, policy)
-        kinds = matcher.modifiers.keys()
-        if Kind.HEADER in kinds or (requests[0].type in PAGES and not kinds.isdisjoint(FIELDS)):
-            self._asked[flow] = _Asked(requests, rules, policy)
+        if is_judged or is_page:
+            self._asked[flow] = _Asked(requests, policy)
 
-    def verdict(self, flow: http.HTTPFlow) -> tuple[Verdict, Policy | None] | None:
+    def remembers(self, flow: http.HTTPFlow) -> bool:
+        """Return whether a rule may be about the response of *flow*."""
+        return bool(self._asked) and flow in self._asked
+
+    def verdict(self, flow: http.HTTPFlow, rules: Rules) -> tuple[Verdict, Policy | None] | None:
         """Return the verdict on the response of *flow*, by its fields, and by which policy."""
-        asked = self._asked.get(flow) if self._asked else None
+        asked = self._asked.get(flow)
         if asked is None or flow.response is None:
             return None
-        rules = asked.rules
-        found = changes.judge_response(
-            asked.requests,
-            rules.lists.matcher,
-            rules.active(asked.policy),
-            flow.response.headers.fields,
-        )
+        matcher, active = rules.lists.matcher, rules.active(asked.policy)
+        fields = flow.response.headers.fields
+        found = changes.judge_response(asked.requests, matcher, active, fields)
         return None if found is None else (found, asked.policy)
 
-    def response(self, flow: http.HTTPFlow) -> None:
+    def response(self, flow: http.HTTPFlow, rules: Rules) -> None:
         """Add the fields that rules add to a page."""
-        asked = self._asked.get(flow) if self._asked else None
+        asked = self._asked.get(flow)
         response = flow.response
         if asked is None or response is None or asked.requests[0].type not in PAGES:
             return
-        rules = asked.rules
-        edits = changes.fields_added(
-            asked.requests, rules.lists.matcher, rules.active(asked.policy)
-        )
+        matcher, active = rules.lists.matcher, rules.active(asked.policy)
+        edits = changes.fields_added(asked.requests, matcher, active)
         if not edits:
             return
         lower_case = response.is_http2 or response.is_http3
@@ -92,8 +90,6 @@ def _clean(
     flow: http.HTTPFlow, requests: list[Request], rules: Rules, policy: Policy | None
 ) -> None:
     data = flow.request.data
-    if b"?" not in data.path:
-        return
     target = data.path.decode("utf-8", "surrogateescape")
     after, edits = changes.cleaned(target, requests, rules.lists.matcher, rules.active(policy))
     if not edits:

@@ -239,9 +239,9 @@ def _divided(text: str) -> tuple[str, str]:
     if at < 0:
         return text, ""
     if "=" in text and (found := _VALUED(text)):
-        at = text.rfind("$", 0, found.end())
-        if at >= 0 and _OPTION(text, at + 1):
-            return text[:at], text[at + 1 :]
+        begins = text.rfind("$", 0, found.end())
+        if begins >= 0 and _OPTION(text, begins + 1):
+            return text[:begins], text[begins + 1 :]
     if not _is_regex(text) and _OPTION(text, at + 1):
         return text[:at], text[at + 1 :]
     if _SURE_OPTION(text):

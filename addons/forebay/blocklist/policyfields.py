@@ -14,6 +14,8 @@ import re
 
 from forebay.errors import RuleError
 
+LONGEST = 2000
+"""Characters of a policy."""
 _PRINTABLE = re.compile(r"[\x20-\x7e]+").fullmatch
 _DIRECTIVE = re.compile(r"[A-Za-z][A-Za-z0-9-]*(?: [^;,]*)?").fullmatch
 # A list could have pages tell somebody what is loaded in them.
@@ -34,6 +36,7 @@ def security_policy(value: str) -> str:
     >>> security_policy("script-src 'none'; img-src *")
     "script-src 'none'; img-src *"
     """
+    _limit(value)
     parts = [part.strip(" ") for part in re.split("[;,]", value)]
     if not _PRINTABLE(value) or not all(_DIRECTIVE(part) for part in parts if part):
         raise RuleError(f"expected directives after csp=, found {value!r:.60}")
@@ -53,6 +56,7 @@ def permissions_policy(value: str) -> str:
     >>> permissions_policy("autoplay=()|usb=(self)")
     'autoplay=(), usb=(self)'
     """
+    _limit(value)
     if _REPORTS(value):
         raise RuleError(f"expected a policy without report-to, found {value!r:.60}")
     features = _DIVIDED.split(value.strip(" "))
@@ -61,3 +65,8 @@ def permissions_policy(value: str) -> str:
             f"expected features such as autoplay=() after permissions=, found {value!r:.60}"
         )
     return ", ".join(features)
+
+
+def _limit(value: str) -> None:
+    if len(value) > LONGEST:
+        raise RuleError(f"expected a policy of at most {LONGEST:,} characters, found more")
