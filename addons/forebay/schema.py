@@ -64,12 +64,23 @@ def _one_or_list(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
+def _section_or_list(value: object) -> object:
+    return [value] if isinstance(value, dict) else value
+
+
 type OneOrMore[T] = Annotated[
     list[T],
     pydantic.BeforeValidator(_one_or_list, json_schema_input_type=T | list[T]),
     pydantic.Field(min_length=1),
 ]
 """A list that is not empty; one text is a list of one."""
+
+type OneOrMoreSections[T] = Annotated[
+    list[T],
+    pydantic.BeforeValidator(_section_or_list, json_schema_input_type=T | list[T]),
+    pydantic.Field(min_length=1),
+]
+"""A list of sections that is not empty; one is a list of one."""
 
 
 class Section(pydantic.BaseModel):

@@ -36,9 +36,15 @@ type Place = tuple[int, int]
 
 
 class Places(dict[Key, Place]):
-    """Where the value at a key stands, or the nearest thing around it."""
+    """Where the value at a key stands, or the nearest thing around it.
+
+    One value may stand for a list of one: where there is no list, 0 is the value itself.
+    """
 
     def __missing__(self, key: Key) -> Place:
+        for i in range(len(key) - 1, 0, -1):
+            if key[i] == 0 and key[:i] in self and key[: i + 1] not in self:
+                return self[(*key[:i], *key[i + 1 :])]
         return self[key[:-1]]  # ends at (), the whole text
 
 

@@ -113,7 +113,7 @@ class TestOneRule:
         ],
     )
     def test_groups_of_no_regex(self, edits):
-        said = "{re.\u2026} is always empty: match has no path that is a regex"
+        said = "{re.\u2026} is always empty: match has no path or url that is a regex"
 
         assert found(f"{{match: {{path: /a}}, {edits}}}") == [said]
         assert found(f"{{match: {{path: [/a, 'regex:^/(.)']}}, {edits}}}") == []
@@ -253,6 +253,7 @@ HOST_PATTERNS = [*HOSTS, ".example", "*.example", "*.a.example", ".a.example", "
 PATHS = ["/", "/a", "/a/b", "/a/b.js", "/b", "*", "/aa"]
 PATH_PATTERNS = ["*", "/*", "/a", "/a*", "/a/*", "/*.js", "/a*b*", "*a*", "/aa*a", "regex:^/a",
                  "regex:b"]  # fmt: skip
+URL_PATTERNS = ["*", "https://*", "http://h/a*", "regex:a"]
 VALUES = [Glob.of("*"), Glob.of("1"), Glob.of("1*")]
 
 
@@ -267,6 +268,7 @@ def matchers(unless):
         Matcher,
         hosts=st.none() | some(HOST_PATTERNS, at_least=1).map(Hosts.of),
         paths=some(PATH_PATTERNS).map(lambda p: tuple(map(patterns.path_pattern, p))),
+        urls=some(URL_PATTERNS, 1).map(lambda p: tuple(map(patterns.url_pattern, p))),
         methods=some(["GET", "POST"]).map(frozenset),
         statuses=some([200, 404]).map(frozenset),
         schemes=some(["http", "https"], 1).map(frozenset),
@@ -304,7 +306,14 @@ EXCHANGES = st.builds(
 )
 
 
-@given(st.data(), matchers(st.none()), matchers(st.none() | matchers(st.none())))
+NEVER_LEFT_OUT = st.just(())
+
+
+@given(
+    st.data(),
+    matchers(NEVER_LEFT_OUT),
+    matchers(st.lists(matchers(NEVER_LEFT_OUT), max_size=1).map(tuple)),
+)
 @settings(max_examples=400, deadline=None)
 def test_what_is_covered_is_matched(data, wide, narrow):
     """Most pairs share what they say, else hardly one would cover the other."""

@@ -21,6 +21,7 @@ from forebay.rewrite.patterns import (
     path_pattern,
     ports,
     statuses,
+    url_pattern,
     value_pattern,
 )
 from rewrite.builders import exchange, fields
@@ -49,6 +50,7 @@ def matcher(**given: object) -> Matcher:
     read = {
         "hosts": Hosts.of,
         "paths": lambda texts: tuple(map(path_pattern, texts)),
+        "urls": lambda texts: tuple(map(url_pattern, texts)),
         "methods": frozenset,
         "schemes": frozenset,
         "ports": lambda text: frozenset(ports(text)),
@@ -75,6 +77,9 @@ def matches(found: Matcher, seen: dict[str, object], *, of_response: bool = True
         pytest.param({"paths": ["/b", "regex:x$"]}, {}, True, id="one of the paths"),
         pytest.param({"paths": ["/b", "regex:y$"]}, {}, False, id="other path"),
         pytest.param({"paths": ["*a=1*"]}, {}, False, id="the query is no part of the path"),
+        pytest.param({"urls": ["*?a=1&b=*"]}, {}, True, id="the query is part of the URL"),
+        pytest.param({"urls": ["https://b/*", "regex:^http://[^/]*:8080/"]}, {}, True, id="one of the URLs"),
+        pytest.param({"urls": ["*:8080"]}, {}, False, id="a glob fits the whole URL"),
         pytest.param({"methods": ["GET", "HEAD"]}, {}, True, id="method"),
         pytest.param({"methods": ["GET"]}, {"method": "get"}, False, id="methods are case-sensitive"),
         pytest.param({"schemes": ["http"]}, {}, True, id="scheme"),
@@ -115,12 +120,14 @@ def matches(found: Matcher, seen: dict[str, object], *, of_response: bool = True
         pytest.param({"filter_text": "~q", "flow_filter": lambda flow: ""}, {}, False, id="filter says no"),
         pytest.param({"filter_text": "~q", "flow_filter": lambda flow: True}, {"flow": None}, False, id="no flow for a filter"),
         pytest.param({"filter_text": "~q"}, {}, False, id="filter that was not compiled"),
-        pytest.param({"unless": Matcher()}, {}, False, id="unless anything"),
-        pytest.param({"unless": matcher(hosts=["*.example.com"], methods=["POST"])}, {}, True, id="unless holds in part"),
-        pytest.param({"unless": matcher(hosts=["*.example.com"], methods=["GET"])}, {}, False, id="unless holds"),
-        pytest.param({"unless": matcher(statuses="200")}, {"status": None}, True, id="unless is not known yet"),
-        pytest.param({"hosts": ["a.example"], "unless": matcher(statuses="404")}, {}, False, id="unless is no match"),
-        pytest.param({"users": ["alice"], "unless": matcher(clients=clients("192.0.2.7"))}, {}, False, id="unless after all else"),
+        pytest.param({"unless": (Matcher(),)}, {}, False, id="unless anything"),
+        pytest.param({"unless": (matcher(hosts=["*.example.com"], methods=["POST"]),)}, {}, True, id="unless holds in part"),
+        pytest.param({"unless": (matcher(hosts=["*.example.com"], methods=["GET"]),)}, {}, False, id="unless holds"),
+        pytest.param({"unless": (matcher(methods=["POST"]), matcher(methods=["GET"]))}, {}, False, id="one of unless holds"),
+        pytest.param({"unless": (matcher(methods=["POST"]), matcher(methods=["PUT"]))}, {}, True, id="none of unless holds"),
+        pytest.param({"unless": (matcher(statuses="200"),)}, {"status": None}, True, id="unless is not known yet"),
+        pytest.param({"hosts": ["a.example"], "unless": (matcher(statuses="404"),)}, {}, False, id="unless is no match"),
+        pytest.param({"users": ["alice"], "unless": (matcher(clients=clients("192.0.2.7")),)}, {}, False, id="unless after all else"),
     ],
 )  # fmt: skip
 def test_all_that_is_given_must_hold(given, seen, expected):
@@ -130,6 +137,7 @@ def test_all_that_is_given_must_hold(given, seen, expected):
 EVERYTHING = {
     "hosts": ["*.example.com"],
     "paths": ["/api/*"],
+    "urls": ["*&b=z&*"],
     "methods": ["GET"],
     "statuses": "2xx",
     "schemes": ["http"],
@@ -142,11 +150,12 @@ EVERYTHING = {
     "users": ["alice"],
     "filter_text": "~q",
     "flow_filter": bool,
-    "unless": matcher(methods=["POST"]),
+    "unless": (matcher(methods=["POST"]),),
 }
 OTHERWISE = {
     "hosts": {"hosts": ("a.example",)},
     "paths": {"target": "/b?a=1"},
+    "urls": {"target": "/api/x?a=1"},
     "methods": {"method": "PUT"},
     "statuses": {"status": 404},
     "schemes": {"scheme": "https"},

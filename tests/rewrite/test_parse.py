@@ -29,11 +29,11 @@ from forebay.rewrite.edits import FieldEdit, FieldReplace, MethodEdit, Replaceme
 from forebay.rewrite.match import ClientRanges, Matcher, Named
 from forebay.rewrite.parse import Surroundings, parse
 from forebay.rewrite.partedits import CookieEdit, CspEdit, QueryEdit, SetCookieEdit
-from forebay.rewrite.patterns import Glob, Hosts, path_pattern, statuses
+from forebay.rewrite.patterns import Glob, Hosts, path_pattern, statuses, url_pattern
 from forebay.rewrite.rule import Edits, Mode, Phase, Rule
 from forebay.rewrite.urledit import UrlEdit
 from forebay.yamltree import LIMIT_ERRORS
-from rewrite.builders import exchange, template, values
+from rewrite.builders import exchange, matcher, template, values
 
 PATH = Path("rules/rewrite.yaml")
 NO_RE2 = "; or set a smaller limit beside it, or install google-re2 (pip install 'forebay[re2]')"
@@ -109,7 +109,7 @@ rules:
                     (path_pattern("/api/*"),),
                     frozenset({"GET", "POST"}),
                     statuses("200") | statuses("4xx"),
-                    unless=Matcher(paths=(path_pattern("/api/health"),)),
+                    unless=(Matcher(paths=(path_pattern("/api/health"),)),),
                 ),
                 response=Edits(
                     (
@@ -163,6 +163,7 @@ class TestMatch:
         ("text", "expected"),
         [
             ("{scheme: https}", Matcher(schemes=frozenset({"https"}))),
+            ("{url: ['*?a', 'regex:b']}", Matcher(urls=(Glob.of("*?a"), url_pattern("regex:b")))),
             ("{port: [443, 8000-8001]}", Matcher(ports=frozenset({443, 8000, 8001}))),
             ("{content_type: Text/*}", Matcher(content_types=(Glob.of("text/*"),))),
             ("{request_header: {Accept: ['*html*', 'regex:x']}}", Matcher(request_fields=(Named("accept", (Glob.of("*html*"), Regex.of("x"))),))),
@@ -177,12 +178,13 @@ class TestMatch:
     )  # fmt: skip
     def test_what_a_rule_is_for(self, text, expected):
         assert one(f"  match: {text}").matcher == expected
-        assert one(f"  unless: {text}").matcher == Matcher(unless=expected)
+        assert one(f"  unless: {text}").matcher == Matcher(unless=(expected,))
+        assert one(f"  unless: [{text}, {{host: b}}]").matcher.unless == (expected, matcher("b"))
 
     def test_a_flow_filter_is_compiled(self):
         matcher = one("  match: {filter: ~q}\n  unless: {filter: ~s}").matcher
 
-        assert matcher.flow_filter("~q") and matcher.unless.flow_filter("~s")
+        assert matcher.flow_filter("~q") and matcher.unless[0].flow_filter("~s")
 
     def test_without_mitmproxy_a_rule_with_a_filter_is_for_nothing(self):
         (rule,) = parse("rules: [{match: {filter: (}, stop: true}]", PATH)
@@ -375,6 +377,12 @@ class TestBodies:
         ("- stop: true\n  unless: {client: [a, b]}", "3:21: unless.client: expected an address or a range such as 192.0.2.0/24 or fd00::/8, found 'a'\n3:24: unless.client: expected an address or a range such as 192.0.2.0/24 or fd00::/8, found 'b'"),
         ("- stop: true\n  match: {user: ''}", "3:11: match.user: expected at least 1 character, found ''"),
         ("- stop: true\n  match: {filter: (}", "3:11: match.filter: expected a flow filter, found '('"),
+        ("- stop: true\n  match: {url: /a}", "3:11: match.url: expected a URL that begins with http://, https:// or *, found '/a'"),
+        ("- stop: true\n  match:\n    url: https://a/\u00e4", "4:5: match.url: expected the URL as it is sent, such as https://a/%C3%A4, found 'https://a/\u00e4'"),
+        ("- stop: true\n  unless:\n  - host: a\n  - path: b", "5:5: unless.path: expected a path that begins with / or *, found 'b'"),
+        ("- stop: true\n  unless: []", "3:3: unless: expected at least 1 in the list, found an empty list"),
+        ("- request: {url: /}\n  unless: [{host: a}, {status: 200}]", "2:3: request: expected no status under unless, since it is not known yet when a request is edited; edit the response in a rule of its own"),
+        ("- stop: true\n  unless: [{host: a}, {filter: (}]", "3:24: unless.filter: expected a flow filter, found '('"),
         ("- stop: true\n  unless:\n    filter: (", "4:5: unless.filter: expected a flow filter, found '('"),
         ("- request: {set: {A: b}}\n  match: {status: 200}", "2:3: request: expected no status under match, since it is not known yet when a request is edited; edit the response in a rule of its own"),
         ("- request: {redirect: /}\n  match: {response_header: {A: b}}", "2:3: request: expected no response_header under match, since it is not known yet when a request is edited; edit the response in a rule of its own"),

@@ -53,9 +53,11 @@ def lint(rules: Iterable[Rule]) -> list[Finding]:
 def _about(rule: Rule) -> list[str]:
     matcher = rule.matcher
     found: list[str] = []
-    if matcher.unless is not None and covers(matcher.unless, replace(matcher, unless=None)):
+    always = replace(matcher, unless=())
+    if any(covers(each, always) for each in matcher.unless):
         found.append("can never match: unless holds whenever match does")
     paths = [each for each in matcher.paths if isinstance(each, Regex)]
+    urls = [each for each in matcher.urls if isinstance(each, Regex)]
     for regex in paths:
         text = str(getattr(regex.pattern, "pattern", ""))
         if _ANCHORED(text):
@@ -65,8 +67,8 @@ def _about(rule: Rule) -> list[str]:
         for argument in _FILTER_ARGUMENT.findall(matcher.filter_text)
         if _DOT.search(argument)
     ]
-    if _uses_groups(rule) and not paths:
-        found.append("{re.…} is always empty: match has no path that is a regex")
+    if _uses_groups(rule) and not paths and not urls:
+        found.append("{re.…} is always empty: match has no path or url that is a regex")
     for phase in Phase:
         edits = rule.edits(phase).body
         if edits is not None:
@@ -150,7 +152,7 @@ def _uses_groups(rule: Rule) -> bool:
 
 
 def _templates(rule: Rule) -> Iterator[Template]:
-    """Yield the templates in which ``{re.1}`` is about the rule's path."""
+    """Yield the templates in which ``{re.1}`` is about the rule's path or URL."""
     for phase in Phase:
         edits = rule.edits(phase)
         for edit in (*edits.head, *(edits.body.edits if edits.body else ())):
@@ -179,9 +181,10 @@ def covers(wide: Matcher, narrow: Matcher) -> bool:
     True
     """
     return (
-        wide.unless is None
+        not wide.unless
         and _hosts_cover(wide.hosts, narrow.hosts)
         and _any_of(wide.paths, narrow.paths, _path_covers)
+        and _any_of(wide.urls, narrow.urls, _path_covers)
         and _set_covers(wide.methods, narrow.methods)
         and _set_covers(wide.statuses, narrow.statuses)
         and _set_covers(wide.schemes, narrow.schemes)

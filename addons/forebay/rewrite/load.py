@@ -102,7 +102,7 @@ def as_far_as_requests_tell(matcher: Matcher) -> Matcher:
         response_fields=(),
         content_types=(),
         filter_text="",
-        unless=None,
+        unless=(),
     )
 
 

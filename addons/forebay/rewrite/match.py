@@ -72,9 +72,10 @@ class Matcher:
         parameters: what parameters of the query must say.
         clients: where the request must come from.
         users: patterns for the proxy user.
+        urls: patterns, of which one must fit the whole URL.
         flow_filter: what mitmproxy's flow filter says of the flow.
         filter_text: the same as it was written.
-        unless: what must not hold.
+        unless: of these, none must hold.
     """
 
     hosts: Hosts | None = None
@@ -89,9 +90,10 @@ class Matcher:
     parameters: tuple[Named, ...] = ()
     clients: ClientRanges | None = None
     users: tuple[Glob, ...] = ()
+    urls: tuple[Pattern, ...] = ()
     flow_filter: Callable[[object], bool] | None = field(default=None, compare=False, repr=False)
     filter_text: str = ""
-    unless: Matcher | None = None
+    unless: tuple[Matcher, ...] = ()
 
     @property
     def needs_response(self) -> bool:
@@ -99,7 +101,7 @@ class Matcher:
         return bool(self.statuses or self.response_fields)
 
     def match(self, exchange: Exchange, *, of_response: bool) -> Groups | None:
-        """Return what the groups of the path's regex have matched; None when it is not for it."""
+        """Return what the groups of its regex for path or URL have matched; None for no match."""
         # The host decides for most flows, and costs least.
         if self.hosts is not None and not any(map(self.hosts.matches, exchange.hosts)):
             return None
@@ -113,17 +115,20 @@ class Matcher:
             return None
         groups = NO_GROUPS
         if self.paths:
-            found = _path_groups(self.paths, exchange.path)
+            found = _groups_of_one(self.paths, exchange.path)
             if found is None:
                 return None
             groups = found
+        if self.urls:
+            found = _groups_of_one(self.urls, exchange.url)
+            if found is None:
+                return None
+            groups = {**groups, **found} if groups else found
         if self._has_more and not self._fits_more(exchange, of_response=of_response):
             return None
-        if (
-            self.unless is not None
-            and self.unless.match(exchange, of_response=of_response) is not None
-        ):
-            return None
+        for other in self.unless:
+            if other.match(exchange, of_response=of_response) is not None:
+                return None
         return groups
 
     @property
@@ -182,13 +187,14 @@ def _fields_fit(wanted: tuple[Named, ...], fields: Fields) -> bool:
     return True
 
 
-def _path_groups(paths: tuple[Pattern, ...], path: str) -> Groups | None:
-    for pattern in paths:
+def _groups_of_one(patterns: tuple[Pattern, ...], text: str) -> Groups | None:
+    """Return the groups of the first of *patterns* that fits *text*; None when none does."""
+    for pattern in patterns:
         if isinstance(pattern, Regex):
-            found = pattern.search(path)
+            found = pattern.search(text)
             if found is not None:
                 return groups_of(found)
-        elif pattern.matches(path):
+        elif pattern.matches(text):
             return NO_GROUPS
     return None
 

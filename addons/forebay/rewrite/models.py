@@ -18,7 +18,7 @@ from forebay.rewrite import answer, bodyedits, cookies, csp, jsonpointer, patter
 from forebay.rewrite.fields import field_name, field_value, removed_name, seen_name
 from forebay.rewrite.patterns import Glob
 from forebay.rewrite.urledit import check_url
-from forebay.schema import OneOrMore, checked
+from forebay.schema import OneOrMore, OneOrMoreSections, checked
 
 LONGEST_ID = 100
 LONGEST_FILTER = 1000
@@ -115,10 +115,11 @@ type PointerText = Annotated[str, checked(jsonpointer.pointer)]
 
 
 class MatchSection(schema.Section):
-    """``match`` and ``unless``: all that is given must hold."""
+    """``match``, and each of ``unless``: all that is given must hold."""
 
     host: OneOrMore[Annotated[str, checked(_hosts)]] | None = None
     path: OneOrMore[Annotated[str, checked(patterns.path_pattern)]] | None = None
+    url: OneOrMore[Annotated[str, checked(patterns.url_pattern)]] | None = None
     method: OneOrMore[Annotated[str, checked(patterns.method)]] | None = None
     scheme: OneOrMore[Annotated[str, checked(patterns.scheme)]] | None = None
     port: OneOrMore[Annotated[str, checked(patterns.ports)]] | None = None
@@ -337,7 +338,7 @@ class RuleSection(schema.Section):
     group: GroupName | None = None
     mode: Literal["act", "shadow"] = "act"
     match: MatchSection = MatchSection()
-    unless: MatchSection | None = None
+    unless: OneOrMoreSections[MatchSection] | None = None
     request: RequestSection = RequestSection()
     response: ResponseSection = ResponseSection()
     stop: Annotated[bool, Field(validate_default=True)] = False
@@ -360,8 +361,9 @@ class RuleSection(schema.Section):
     @field_validator("request")
     @classmethod
     def _needs_no_response(cls, request: RequestSection, info: ValidationInfo) -> RequestSection:
-        for name in ("match", "unless"):
-            match = info.data.get(name)
+        matches = [("match", info.data.get("match"))]
+        matches += [("unless", each) for each in info.data.get("unless") or ()]
+        for name, match in matches:
             if match is None or not match.needs_response or not _does_something(request):
                 continue
             what = "status" if match.status else "response_header"

@@ -148,18 +148,20 @@ class _Maker:
         return tuple((name, self._template(text, *key, name)) for name, text in given.items())
 
     def _matcher(self, section: models.RuleSection) -> Matcher:
-        unless = None
-        if section.unless is not None:
-            unless = self._one_matcher(section.unless, "unless", None)
-        return self._one_matcher(section.match, "match", unless)
+        unless = tuple(
+            self._one_matcher(each, (), "unless", number)
+            for number, each in enumerate(section.unless or ())
+        )
+        return self._one_matcher(section.match, unless, "match")
 
     def _one_matcher(
-        self, section: models.MatchSection, name: str, unless: Matcher | None
+        self, section: models.MatchSection, unless: tuple[Matcher, ...], *key: int | str
     ) -> Matcher:
         clients = Clients(frozenset(map(network, section.client or ())))
         return Matcher(
             hosts=patterns.Hosts.of(section.host) if section.host else None,
             paths=tuple(map(patterns.path_pattern, section.path or ())),
+            urls=tuple(map(patterns.url_pattern, section.url or ())),
             methods=frozenset(section.method or ()),
             statuses=frozenset().union(*map(patterns.statuses, section.status or ())),
             schemes=frozenset(section.scheme or ()),
@@ -170,19 +172,19 @@ class _Maker:
             parameters=_named(section.query),
             clients=ClientRanges(clients) if section.client else None,
             users=tuple(map(Glob.of, section.user or ())),
-            flow_filter=self._filter(section.filter, name),
+            flow_filter=self._filter(section.filter, *key),
             filter_text=section.filter or "",
             unless=unless,
         )
 
-    def _filter(self, text: str | None, name: str) -> FlowFilter | None:
+    def _filter(self, text: str | None, *key: int | str) -> FlowFilter | None:
         compile_filter = self._surroundings.compile_filter
         if text is None or compile_filter is None:
             return None
         try:
             return compile_filter(text)
         except ValueError as error:
-            self._note(error, name, "filter")
+            self._note(error, *key, "filter")
             return None
 
     def _replacements(self, given: Mapping[str, str], *key: int | str) -> tuple[Replacement, ...]:

@@ -16,6 +16,8 @@ from forebay.names import canonical, is_address
 from forebay.regexes import Regex
 
 REGEX = "regex:"
+LONGEST_URL = 65536
+"""In so many characters of a URL a regex is searched for at most."""
 
 _NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*").fullmatch
 _GLOB = re.compile(r"[a-z0-9_.*-]+").fullmatch
@@ -126,6 +128,30 @@ def path_pattern(text: str) -> Glob | Regex:
     sent = quote(text, safe=_PRINTABLE, errors="replace")
     if sent != text:
         raise RuleError(f"expected the path as it is sent, such as {sent}, found {text!r:.70}")
+    return Glob.of(text)
+
+
+def url_pattern(text: str) -> Glob | Regex:
+    """Return the pattern for whole URLs that *text* says, their query included.
+
+    A glob fits all of the URL; what follows ``regex:`` is searched for in it.
+    URLs are long, so a regex sees as much of one as it can in bounded time.
+
+    Raises:
+        RuleError: when it can match no URL, or is no regex or a dangerous one.
+
+    >>> url_pattern("https://*.example/*?a=1").matches("https://x.example/b?a=1")
+    True
+    """
+    if text.startswith(REGEX):
+        return Regex.of(text.removeprefix(REGEX), most_chars=LONGEST_URL)
+    if not text.startswith(("http://", "https://", "*")):
+        raise RuleError(
+            f"expected a URL that begins with http://, https:// or *, found {text!r:.70}"
+        )
+    sent = quote(text, safe=_PRINTABLE.replace("#", ""), errors="replace")
+    if sent != text:
+        raise RuleError(f"expected the URL as it is sent, such as {sent}, found {text!r:.70}")
     return Glob.of(text)
 
 
