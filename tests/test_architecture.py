@@ -19,9 +19,9 @@ POLICY_MODULES = {
     "index judge "
     "matcher modifier modifiers options parse pattern policies policyfields policyfile removeparam "
     "request resource rule stubs verdict",
-    "rewrite": "answer body bodyedits cookies csp edits exchange fields importer index jsonpointer "
-    "jsonschema lint match models parse partedits patterns query replay rule run template trial "
-    "urledit whole",
+    "rewrite": "answer body bodyedits charles charleslocation charlesrules cookies csp dnr dnraction "
+    "dnrcondition dnrurl edits exchange fields importer index jsonpointer jsonschema lint match models "
+    "parse partedits patterns plainxml query replay rule run template trial urledit whole",
     "cache": "breaker cache_status checksum collapse combine completion conditional counts dates decision "
     "directives entry freshness headers invalidation key largebody parse ranges references rule selection shape "
     "staleness statuses storable structured targeted validation vary",

@@ -7,7 +7,6 @@ import json
 import pytest
 
 from forebay.cli import rules
-from forebay.rewrite import load
 
 SET = "rules: [{id: set, request: {set: {X-A: 1}}}]\n"
 
@@ -187,102 +186,6 @@ class TestAgainst:
         assert [line.partition(": ")[0] for line in err.splitlines()] == ["forebay rules"] * 2
 
 
-class TestImport:
-    def test_rules_go_to_the_output_and_what_is_left_to_the_errors(self, run):
-        status, lines, err = run(
-            "import", "--modify-headers", "/~q/X-A/on", "--map-remote", "/.*/x"
-        )
-
-        assert status == 1
-        assert lines == [
-            "rules:",
-            "- match:",
-            "    filter: ~q",
-            "  request:",
-            "    set:",
-            "      X-A: on",
-        ]
-        assert err == (
-            "forebay rules: not carried over: map_remote '/.*/x': a regex for whole URLs; "
-            "write it as host and path\n"
-        )
-
-    def test_all_of_a_config_is_taken(self, run, write):
-        config = write(
-            "modify_headers:\n  - /X-A/1\n  - /X-B/2\nmodify_body: /~s/a/b\nmap_local:\nlisten_port: 1\n",
-            "config.yaml",
-        )
-
-        status, lines, err = run("import", "--config", config)
-
-        assert (status, err) == (0, "")
-        assert [line for line in lines if line.startswith("-")] == [
-            "- request:",
-            "- request:",
-            "- match:",
-        ]
-
-    def test_files_are_looked_for(self, tmp_path, monkeypatch, capsys):
-        """As mitmproxy does: from where the command is run."""
-        monkeypatch.chdir(tmp_path)
-        (tmp_path / "site").mkdir()
-        (tmp_path / "one.js").write_text("x", encoding="utf-8")
-        options = ["|//a.example/site|site", "|//a.example/x/|one.js", "|//a.example/|none"]
-
-        status = rules.run(["import", *[f"--map-local={option}" for option in options]])
-
-        out, err = capsys.readouterr()
-        file = tmp_path / "elsewhere.yaml"
-        file.write_text(out, encoding="utf-8")
-        site, one = (rule.request.answer for rule in load.read_file(file, {}))
-        assert (site.folder, site.below) == (str(tmp_path / "site"), "/site/")
-        assert one.file == str(tmp_path / "one.js")
-        assert status == 1
-        assert err.endswith(f"expected a file or a folder, found none at {tmp_path / 'none'}\n")
-
-    @pytest.mark.parametrize(
-        ("option", "reason"),
-        [
-            ("--modify-headers=/~bogus/X/1", "match.filter: expected a flow filter such as"),
-            ("--modify-body=/(a+)+$/x", "request.body.regex: expected a regex"),
-            ("--modify-body=/(/x", "request.body.regex: expected a regex"),
-            ("--map-local=|//a.example:99999/|/", "match.port: expected a port such as 443"),
-            ("--map-local=|//a b/|/", "match.host: expected a host such as"),
-            ("--map-local=|//a.example/a b/|/", "match.path: expected the path as it is sent"),
-            ("--map-local=|//a.example/|~nobody-at-all/x", "map_local: expected a path, found"),
-        ],
-    )
-    def test_what_would_be_no_rule_is_left(self, run, option, reason):
-        status, lines, err = run("import", option)
-
-        assert (status, lines, err.count("\n")) == (1, ["rules: []"], 1)
-        assert err.partition("': ")[2].startswith(reason)
-
-    @pytest.mark.parametrize(
-        ("text", "message"),
-        [
-            (None, "cannot read config.yaml: No such file or directory"),
-            ("[a]", "config.yaml: expected a mapping of options"),
-            ("a: [", "config.yaml:1:5: expected valid YAML"),
-            ("", "expected values of options, or --config FILE, found neither"),
-        ],
-    )
-    def test_bad_input_is_one_line(self, run, write, tmp_path, text, message):
-        path = str(tmp_path / "config.yaml") if text is None else write(text, "config.yaml")
-
-        status, out, err = run("import", "--config", path)
-
-        assert (status, out, err.count("\n")) == (2, [], 1)
-        assert err.startswith(f"forebay rules: {message}")
-
-    def test_without_options_it_says_which(self, run):
-        assert run("import") == (
-            2,
-            [],
-            "forebay rules: expected values of options, or --config FILE, found neither\n",
-        )
-
-
 def test_the_schema_is_json(run):
     status, lines, _ = run("schema")
 
@@ -297,14 +200,3 @@ def test_a_wrong_command_is_told(arguments, capsys):
 
     assert stopped.value.code == 2
     assert "usage: forebay rules" in capsys.readouterr().err
-
-
-def test_its_output_is_a_file_of_rules(tmp_path, capsys):
-    """Read by the loader as it was printed."""
-    assert (
-        rules.run(["import", "--modify-headers", "/~q/X-A/null", "--modify-body", "/a/\x01"]) == 0
-    )
-    path = tmp_path / "f.yaml"
-    path.write_text(capsys.readouterr().out, encoding="utf-8")
-
-    assert len(load.read_file(path, {})) == 2

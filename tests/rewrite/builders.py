@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from forebay.names import DEFAULT_PORTS
+from forebay.rewrite import trial
 from forebay.rewrite.edits import Edit
 from forebay.rewrite.exchange import Exchange, Fields
 from forebay.rewrite.index import RuleIndex
 from forebay.rewrite.match import Matcher
+from forebay.rewrite.parse import parse
 from forebay.rewrite.patterns import Hosts, path_pattern
 from forebay.rewrite.rule import Edits, Phase, Rule
 from forebay.rewrite.run import Result, run
@@ -88,3 +91,14 @@ def edited(edit: Edit, found: Exchange, *, of_response: bool = False) -> Exchang
 def template(text: str) -> Template:
     """Return the template that *text* says, without an environment."""
     return Template.of(text)
+
+
+def answered(
+    text: str, url: str, *, method: str = "GET", sent: str = "", body: str = "", status: int = 200,
+    headers: dict[str, str] | None = None, response_headers: dict[str, str] | None = None,
+) -> trial.Outcome:  # fmt: skip
+    """Return what the rules of a file *text* make of an exchange."""
+    rules = parse(text, Path("f.yaml"))
+    asked = trial.exchange_for(url, method=method, headers=headers or {})
+    fields_ = trial.fields_of(response_headers or {})
+    return trial.trial(rules, asked, sent=sent, answered=(status, fields_, body))

@@ -13,7 +13,7 @@ from mitmproxy.addons.modifyheaders import ModifyHeaders
 from mitmproxy.addons.proxyserver import Proxyserver
 from mitmproxy.test import taddons
 
-from forebay.cli.rules import as_yaml
+from forebay.cli.importing import as_yaml
 from forebay.errors import RuleError
 from forebay.proxycore import filters
 from forebay.rewrite import load, localfile

@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import sys
-from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-
 from forebay.blocklist.verdict import visible
+from forebay.cli import importing
 from forebay.cli.places import add_places, home_folder, rules_folder
 from forebay.cli.rewritten import change_in_words
-from forebay.errors import ForebayError, RuleErrors
+from forebay.errors import ForebayError
 from forebay.paths import expanded
-from forebay.proxycore import filters
 from forebay.rewrite import load, replay
 from forebay.rewrite.flows import flow_of
-from forebay.rewrite.importer import Imported, imported
 from forebay.rewrite.rule import Rule
 from forebay.rulefiles import files_of
 
 SAME, DIFFERENT, BAD_INPUT = 0, 1, 2
-OPTIONS = ("modify_headers", "modify_body", "map_remote", "map_local")
 
 
 def run(arguments: list[str]) -> int:
@@ -62,18 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     add_places(test)
     test.set_defaults(run=_test)
 
-    take = commands.add_parser(
-        "import",
-        help="make rules of mitmproxy's options",
-        description="Print rules for mitmproxy's own options of rewriting; what cannot be "
-        "carried over is listed, with the reason.",
-        epilog="Exit status: 0 all carried over, 1 some were not, 2 bad input.",
-    )
-    for name in OPTIONS:
-        take.add_argument(f"--{name.replace('_', '-')}", action="append", default=[],
-                          metavar="TEXT", help="one of its values")  # fmt: skip
-    take.add_argument("--config", metavar="FILE", help="a config.yaml of mitmproxy")
-    take.set_defaults(run=_import)
+    importing.add_parser(commands)
 
     schema = commands.add_parser("schema", help="print the JSON Schema of rewrite files")
     schema.set_defaults(run=_schema)
@@ -136,64 +119,6 @@ def _print(
         sign = "+" if one.is_new else "-"
         shown = change_in_words(before, after)
         print(f"  {sign} {phase} {visible(field)}: {shown}   {visible(one.rule)} ({one.place})")
-
-
-def _import(given: argparse.Namespace) -> int:
-    options = [(name, text) for name in OPTIONS for text in getattr(given, name)]
-    if given.config:
-        options += _configured(expanded("--config", given.config))
-    if not options:
-        raise ForebayError("expected values of options, or --config FILE, found neither")
-    found = imported(options, beside=str(Path.cwd()), is_folder=_is_folder, check=_check)
-    print(as_yaml(found), end="")
-    for text in found.left:
-        print(f"forebay rules: not carried over: {visible(text, 500)}", file=sys.stderr)
-    return 1 if found.left else 0
-
-
-def _is_folder(path: str) -> bool:
-    return expanded("map_local", path).is_dir()
-
-
-def _check(section: dict[str, Any]) -> None:
-    """Read a rule as if it were the only one of a file.
-
-    Raises:
-        ForebayError: with the first thing that is wrong in it.
-    """
-    from forebay.rewrite import parse
-
-    try:
-        text = as_yaml(Imported([section]))
-        parse.parse(text, Path(load.FILE), parse.Surroundings({}, filters.compiled))
-    except RuleErrors as error:
-        raise error.errors[0] from None
-    answer = section.get("request", {}).get("answer", {})
-    if "file" in answer and not expanded("map_local", answer["file"]).is_file():
-        raise ForebayError(f"expected a file or a folder, found none at {answer['file']}")
-
-
-def _configured(path: Path) -> list[tuple[str, str]]:
-    from forebay import rulefile, yamltree
-
-    value = yamltree.parse(rulefile.read(path), path).value or {}
-    if not isinstance(value, dict):
-        raise ForebayError(f"{path}: expected a mapping of options")
-    found = []
-    for name in OPTIONS:
-        given = value.get(name) or []
-        found += [(name, str(text)) for text in ([given] if isinstance(given, str) else given)]
-    return found
-
-
-def as_yaml(found: Imported) -> str:
-    """Return the rules as the text of a rewrite file."""
-    yaml = YAML()
-    yaml.default_flow_style = False
-    yaml.width = 4096
-    text = io.StringIO()
-    yaml.dump({"rules": found.rules}, text)
-    return text.getvalue()
 
 
 def _schema(given: argparse.Namespace) -> int:

@@ -33,10 +33,17 @@ _PORTS = {"http": "80", "https": "443"}
 
 @dataclass(slots=True)
 class Imported:
-    """What was carried over, and what could not be, each with the reason."""
+    """What was carried over, and what could not be, each with the reason.
+
+    Args:
+        rules: as they stand in a rewrite file.
+        left: the place and the reason of what is not carried over, a line each.
+        notes: where each rule came from; shorter than *rules* where nobody says.
+    """
 
     rules: list[Section] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def _ends_in_slash(path: str) -> bool:
@@ -129,14 +136,14 @@ def _header(flow_filter: str, subject: str, replacement: str) -> Section:
     value = _value(replacement)
     name = field_name(subject).decode("ascii")
     field_value(value)
-    edit: Section = {"set": {name: _plain(value)}} if value else {"remove": [name]}
+    edit: Section = {"set": {name: plain(value)}} if value else {"remove": [name]}
     return {**_match(flow_filter), **{phase: deepcopy(edit) for phase in _phases(flow_filter)}}
 
 
 def _body(flow_filter: str, subject: str, replacement: str) -> Section:
     if _ESCAPED_TWICE(subject):
         raise RuleError("a regex with escapes that mitmproxy and regexes read differently")
-    edit = {"body": {"regex": {_with_dots(subject): _plain(_value(replacement))}}}
+    edit = {"body": {"regex": {_with_dots(subject): plain(_value(replacement))}}}
     return {**_match(flow_filter), **{phase: deepcopy(edit) for phase in _phases(flow_filter)}}
 
 
@@ -146,7 +153,7 @@ def _remote(flow_filter: str, subject: str, replacement: str) -> Section:
         raise RuleError("a replacement with \\; write it with placeholders such as {re.1}")
     if not scheme_is_given and not replacement.startswith("//"):
         raise RuleError("expected a replacement that begins with //, as its subject does")
-    url = _plain(replacement) if scheme_is_given else f"{{url.scheme}}:{_plain(replacement)}"
+    url = plain(replacement) if scheme_is_given else f"{{url.scheme}}:{plain(replacement)}"
     if not url.startswith(("http://", "https://", "{url.scheme}://")):
         raise RuleError("expected an absolute URL as replacement")
     prefix = match.pop("prefix")
@@ -180,9 +187,9 @@ def _local(
 
 def _url_match(subject: str) -> tuple[Section, bool]:
     """Return what matches URLs that begin with the regex *subject*, which must be a plain text."""
-    plain = _ESCAPED.sub(lambda found: "" if _META.match(found[1]) else found[1], subject)
+    text = _ESCAPED.sub(lambda found: "" if _META.match(found[1]) else found[1], subject)
     # An unescaped dot is what people write for a dot.
-    if _META.search(plain.replace(".", "")):
+    if _META.search(text.replace(".", "")):
         raise RuleError("a regex for whole URLs; write it as host and path")
     found = _URL.fullmatch(_ESCAPED.sub(r"\1", subject))
     if found is None:
@@ -227,7 +234,7 @@ def _with_dots(regex: str) -> str:
     return f"(?s{flags[1]}){regex[flags.end() :]}" if flags else f"(?s){regex}"
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Return *text* with what would be taken for a placeholder escaped."""
     return _WORD.sub(r"{{\1}}", text)
 
