@@ -136,6 +136,15 @@ def test_what_an_exception_that_is_left_may_hold_off_is_left_too(allowing, said)
     ]
 
 
+def test_over_http_nobody_says_what_an_exception_by_type_needs():
+    found = dnr(rule(1, "upgradeScheme"), rule(2, "allow", {"resourceTypes": ["image"]}))
+
+    assert found.rules == []
+    assert found.left == [
+        "r.json:1: rule 1: over http browsers do not say what type of resource they ask for, which an allow goes by"
+    ]
+
+
 def test_what_it_cannot_hold_off_is_kept():
     allowing = rule(1, "allow", {"initiatorDomains": ["x"], "requestDomains": ["a.example"]})
     found = dnr(

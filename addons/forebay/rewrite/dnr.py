@@ -191,7 +191,8 @@ def _rules(
     for rule in made:
         check({key: value for key, value in rule.items() if key != SPLIT})
     if condition.looks_at_browsers_fields and _is_plain(condition.match):
-        raise RuleError("over http browsers do not say what type of resource they ask for")
+        whose = "" if given.condition.looks_at_browsers_fields else ", which an allow goes by"
+        raise RuleError(f"over http browsers do not say what type of resource they ask for{whose}")
     return made
 
 
