@@ -38,7 +38,7 @@ POLICY_MODULES = {
 """What decides."""
 OTHER_MODULES = {
     ".": "announce cabundle control controlfile controlserver outcome paths regularfile rulefile "
-    "rulefiles settings shipped status watch wholefile",
+    "rulefiles settings shipped status truststore watch wholefile",
     "blocklist": "addon asked catalog changing config current download load reading refusal responses "
     "sources transfer updates",
     "rewrite": "addon editor flows load localfile",

@@ -183,3 +183,14 @@ def test_another_proxys_file_of_the_same_name_is_left_to_it(tmp_path):
     session(tmp_path, talk)
 
     assert "others" in own(tmp_path).read_text()
+
+
+def test_a_trust_store_is_made_for_who_asks(tmp_path):
+    async def talk():
+        before = sorted(each.name for each in own(tmp_path).parent.iterdir())
+        return before, await ask(own(tmp_path), "control.java_store")
+
+    before, found = session(tmp_path, talk)
+
+    assert "ca-store.p12" not in before
+    assert found["path"].endswith("ca-store.p12")

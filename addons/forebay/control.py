@@ -22,7 +22,7 @@ from mitmproxy import ctx
 from mitmproxy.addonmanager import Loader
 
 import forebay
-from forebay import cabundle, controlfile, settings, status, wholefile
+from forebay import cabundle, controlfile, settings, status, truststore, wholefile
 from forebay.controlserver import ControlServer, Handler
 from forebay.errors import ForebayError
 
@@ -80,7 +80,10 @@ class Control:
             self._opening = asyncio.get_running_loop().create_task(self._open_or_say(self._server))
 
     def _handlers(self) -> Mapping[str, Handler]:
-        handlers: dict[str, Handler] = {"status": self._status}
+        handlers: dict[str, Handler] = {
+            "status": self._status,
+            "control.java_store": self._java_store,
+        }
         for addon in ctx.master.addons.lookup.values():  # those of scripts, too
             offered = getattr(addon, "control_handlers", None)
             if offered is not None:
@@ -90,6 +93,15 @@ class Control:
     async def _status(self, said: Mapping[str, Any]) -> Mapping[str, Any]:
         """Say what is on, and what is wrong."""
         return status.collected(self._clock())
+
+    async def _java_store(self, said: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Make a trust store for Java beside the control file; most who ask have no Java."""
+        assert self._file is not None
+        try:
+            made = await asyncio.to_thread(truststore.write, _ca(), self._file.parent)
+        except (OSError, ValueError) as error:
+            raise ForebayError(f"expected to make a trust store for Java, found: {error}") from None
+        return {"path": str(made)}
 
     async def _open_or_say(self, server: ControlServer) -> None:
         option = ctx.options.forebay_control
@@ -136,7 +148,7 @@ class Control:
     ) -> dict[str, Any]:
         """Open the port; return what the file says."""
         port = await server.start()
-        ca = settings.path("confdir", ctx.options.confdir) / "mitmproxy-ca-cert.pem"
+        ca = _ca()
         said = {
             "version": forebay.__version__,
             "pid": os.getpid(),
@@ -185,6 +197,10 @@ def _make_private(folder: Path) -> None:
 
 def _write(path: Path, said: Mapping[str, Any]) -> None:
     wholefile.write(path, json.dumps(said).encode(), mode=0o600)
+
+
+def _ca() -> Path:
+    return settings.path("confdir", ctx.options.confdir) / "mitmproxy-ca-cert.pem"
 
 
 def _listening() -> list[tuple[Any, ...]]:

@@ -99,6 +99,16 @@ class TestEnv:
         assert found["https_proxy"] == found["HTTP_PROXY"] == url
         assert found["NODE_USE_ENV_PROXY"] == "1"
 
+    def test_java_gets_options_where_it_is(self, ask, monkeypatch):
+        monkeypatch.setenv("JAVA_HOME", "/opt/java")
+        monkeypatch.setenv("JAVA_TOOL_OPTIONS", "-Xmx1g")
+        found = self.evaluated(ask("env")[1])["JAVA_TOOL_OPTIONS"]
+
+        assert found.startswith("-Xmx1g -Djavax.net.ssl.trustStore=")
+        assert (ask.home / "ca-store.p12").is_file()
+        assert "proxyHost" not in found
+        assert "proxyHost=127.0.0.1" in ask("env", "--proxy")[1]
+
     def test_json_tells_what_is_set_and_unset(self, ask):
         found = json.loads(ask("env", "--shell", "json")[1])
 

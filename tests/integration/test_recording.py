@@ -88,6 +88,25 @@ NODE_FETCH = """
     headers: {"Content-Type": "application/json"}})).text());
 })().catch(error => { console.error(error); process.exit(1); });
 """
+JAVA = """
+import java.net.URI;
+import java.net.http.*;
+import java.net.http.HttpRequest.BodyPublishers;
+public class Main {
+  static void ask(HttpRequest.Builder request) throws Exception {
+    System.out.println(HttpClient.newHttpClient().send(
+      request.build(), HttpResponse.BodyHandlers.ofString()).body());
+  }
+  public static void main(String[] arguments) throws Exception {
+    String url = arguments[0];
+    for (int i = 0; i < 2; i++)
+      ask(HttpRequest.newBuilder(URI.create(url + "/n")).header("Authorization", "Bearer SECRET"));
+    ask(HttpRequest.newBuilder(URI.create(url + "/pay")).header("Content-Type", "application/json")
+      .POST(BodyPublishers.ofString("{\\"b\\": 1, \\"a\\": \\"ü\\"}")));
+    new java.net.URL(url + "/n").openStream().readAllBytes();
+  }
+}
+"""
 CLIENTS = {
     "requests": [sys.executable, "-c", REQUESTS],
     "httpx": [sys.executable, "-c", HTTPX],
@@ -176,6 +195,32 @@ def test_clients_get_the_same_answers_when_their_server_is_gone(
     assert seen.in_order("GET /n", "GET /n", "POST /pay").count(3)[2].json == {"a": "ü", "b": 1}
     text = cassette.read_text(encoding="utf-8")
     assert "SECRET" not in text and TOKEN not in text
+
+
+def test_java_trusts_and_uses_the_proxy(process, authority, cassette, tmp_path):
+    """With both clients of its own library."""
+    if shutil.which("javac") is None:
+        pytest.skip("there is no Java that runs sources")
+    program = tmp_path / "Main.java"
+    program.write_text(JAVA, encoding="utf-8")
+
+    def run_java(proxy, url):
+        command = ["java", "-Dfile.encoding=UTF-8", str(program)]
+        return run(command, proxy, url)
+
+    with Origin(counting, authority.context()) as origin:
+        url = origin.url(host="localhost").rstrip("/")
+        recorded = ForebayProxy(process, cassette, "once")
+        first = run_java(recorded, url)
+        assert recorded.finish(save=True).failures == []
+
+    played = ForebayProxy(process, cassette, "none")
+    again = run_java(played, url)
+    found = played.finish(save=True, needs_all=True)
+
+    assert (found.failures, found.warnings) == ([], [])
+    assert again == first and first.count("answer") == 3
+    assert "-Xmx1g" in played.env({"JAVA_TOOL_OPTIONS": "-Xmx1g"})["JAVA_TOOL_OPTIONS"]
 
 
 def test_clients_in_the_same_process(process, authority, cassette, monkeypatch):

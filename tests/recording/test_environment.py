@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from forebay.recording.environment import ABSENT, applied, variables
+from forebay.recording.environment import ABSENT, applied, java_options, variables
 
 SAID = variables("http://127.0.0.1:1234", "/ca.pem", "/bundle.pem")
 
@@ -36,3 +36,27 @@ def test_what_would_have_others_be_trusted_goes():
 
     assert found == {"PATH": "/bin", **SAID}
     assert base["NO_PROXY"] == "localhost"
+
+
+def test_java_gets_the_proxy_and_a_store():
+    """And no exception: loopback is one unless it is told otherwise."""
+    found = java_options("http://127.0.0.1:1234", "/s.p12", "pw").split()
+
+    assert "-Dhttps.proxyHost=127.0.0.1" in found and "-Dhttp.proxyPort=1234" in found
+    assert "-Djavax.net.ssl.trustStore=/s.p12" in found
+    assert "-Dhttp.nonProxyHosts=" in found
+
+
+def test_what_java_is_told_already_stays():
+    once = java_options("http://h:1", "/s.p12", "pw", "-Xmx1g")
+
+    assert once.startswith("-Xmx1g -D")
+    assert java_options("http://h:1", "/s.p12", "pw", once) == once
+
+
+@pytest.mark.parametrize(
+    ("path", "word"),
+    [("/a b/s", '"/a b/s"'), ("/it's", '"/it\'s"'), ('/"a" b', "'/\"a\" b'"), ("/a", "/a")],
+)
+def test_paths_with_blanks_are_quoted_for_a_jvm(path, word):
+    assert f"trustStore={word} " in java_options("", path, "pw")

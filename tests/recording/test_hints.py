@@ -17,7 +17,7 @@ from forebay.recording.hints import variable_for
         ("python-httpx/0.28.1", "SSL_CERT_FILE"),
         ("Python/3.13 aiohttp/3.11", "SSL_CERT_FILE"),
         ("Go-http-client/1.1", "SSL_CERT_FILE"),
-        ("Java/17", "JAVA_TOOL_OPTIONS (a trust store)"),
+        ("Java/17", "JAVA_TOOL_OPTIONS"),
         ("anything", "SSL_CERT_FILE"),
     ],
 )

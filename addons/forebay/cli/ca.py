@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from forebay import truststore
 from forebay.cli.castores import Stores, remark
 from forebay.cli.output import DONE, guarded
 from forebay.cli.places import add_home, home_folder
@@ -92,6 +93,14 @@ def _env(given: argparse.Namespace) -> int:
         settings = {
             name: value for name, value in settings.items() if not name.lower().endswith("_proxy")
         }
+    if truststore.is_wanted(os.environ):
+        store = authority.java_store(found.path, _home(given))
+        settings[environment.JAVA] = environment.java_options(
+            "" if given.proxy is None else url,
+            str(store),
+            truststore.PASSWORD,
+            os.environ.get(environment.JAVA, ""),
+        )
     print(shells.lines(settings, environment.ABSENT, given.shell), end="")
     return DONE
 

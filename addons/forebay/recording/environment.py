@@ -4,14 +4,16 @@ Pure; the standard library only, as the tests' own process uses it.
 
 Most variables that name certificates replace what a client trusts: they get the
 bundle, which has everybody's roots, too.  Node adds what it is given.  Java
-wants a trust store, which the standard library cannot make: make one of the
-certificate with ``keytool``.
+heeds none of them: it gets options, with a trust store of its own kind.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
+JAVA = "JAVA_TOOL_OPTIONS"
+"""The variable by which every JVM gets options."""
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 _EXCEPTIONS = ("NO_PROXY", "no_proxy")
 _BUNDLES = (
@@ -49,6 +51,37 @@ def variables(url: str, ca_file: str, ca_bundle: str) -> dict[str, str]:
         "NODE_EXTRA_CA_CERTS": ca_file,
         "NODE_USE_ENV_PROXY": "1",  # Node from 22.21 and 24 on; before, it heeds no variable
     }
+
+
+def java_options(url: str, store: str, password: str, before: str = "") -> str:
+    """Return what `JAVA` must say.
+
+    Args:
+        url: of the proxy; empty where Java finds it otherwise.
+        store: the trust store.
+        password: of that.
+        before: what it says already, which stays.
+
+    >>> java_options("", "/a b/s.p12", "x", "-Xmx1g").split(" -D")[:2]
+    ['-Xmx1g', 'javax.net.ssl.trustStore="/a b/s.p12"']
+    """
+    said = {"javax.net.ssl.trustStore": store, "javax.net.ssl.trustStoreType": "PKCS12"}
+    said["javax.net.ssl.trustStorePassword"] = password
+    if url:
+        proxy = urlsplit(url)
+        for scheme, port in (("http", 80), ("https", 443)):
+            said[f"{scheme}.proxyHost"] = proxy.hostname or ""
+            said[f"{scheme}.proxyPort"] = str(proxy.port or port)
+        said["http.nonProxyHosts"] = ""  # which is loopback unless it is said
+    text = " ".join(f"-D{name}={_quoted(value)}" for name, value in said.items())
+    return before if text in before else f"{before} {text}".strip()
+
+
+def _quoted(value: str) -> str:
+    """Return *value* as one word to a JVM, which knows quotes, but no escapes."""
+    if not any(c.isspace() or c in "\"'" for c in value):
+        return value
+    return f"'{value}'" if '"' in value else f'"{value}"'
 
 
 def applied(base: Mapping[str, str], said: Mapping[str, str]) -> dict[str, str]:

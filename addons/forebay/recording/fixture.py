@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from forebay import truststore
 from forebay.recording import environment, failures
 from forebay.recording.assertions import Request, Requests
 from forebay.recording.proxyprocess import ProxyProcess
@@ -80,11 +81,20 @@ class ForebayProxy:
 
     def env(self, base: Mapping[str, str] | None = None) -> dict[str, str]:
         """Return *base*, or this process' environment, such that programs use the proxy."""
-        return environment.applied(os.environ if base is None else base, self.variables())
+        base = os.environ if base is None else base
+        return environment.applied(base, self._variables(base))
 
     def variables(self) -> dict[str, str]:
         """Return only what is set for that."""
-        return environment.variables(self.url, self.ca_file, self.ca_bundle)
+        return self._variables(os.environ)
+
+    def _variables(self, base: Mapping[str, str]) -> dict[str, str]:
+        found = environment.variables(self.url, self.ca_file, self.ca_bundle)
+        if truststore.is_wanted(os.environ) and (store := self._process.java_store()):
+            found[environment.JAVA] = environment.java_options(
+                self.url, store, truststore.PASSWORD, base.get(environment.JAVA, "")
+            )
+        return found
 
     def requests(
         self,

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from forebay.errors import ForebayError
-from forebay.recording.controlclient import ControlClient
+from forebay.recording.controlclient import ControlClient, NotThereError
 from forebay.recording.proxycommand import proxy_arguments
 
 START_DEADLINE_S = 60.0
@@ -49,6 +49,7 @@ class ProxyProcess:
         self._folder = Path(tempfile.mkdtemp(prefix="forebay-"))
         self._output = self._folder / "output"
         self._process: subprocess.Popen[bytes] | None = None
+        self._java_store: str | None = None
         with contextlib.ExitStack() as undo:
             undo.callback(self.stop)
             self._start(list(command), options, redact)
@@ -99,6 +100,15 @@ class ProxyProcess:
     def is_alive(self) -> bool:
         """Whether it still runs."""
         return self._process is not None and self._process.poll() is None
+
+    def java_store(self) -> str:
+        """Return a trust store for Java, which is made when it is asked for first."""
+        if self._java_store is None:
+            try:
+                self._java_store = str(self.control.ask("control.java_store")["path"])
+            except NotThereError:
+                self._java_store = ""  # a Forebay of another version, which makes none
+        return self._java_store
 
     @property
     def printed_bytes(self) -> int:

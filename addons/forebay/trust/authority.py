@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from forebay import cabundle, wholefile
+from forebay import cabundle, truststore, wholefile
 from forebay.errors import ForebayError
 from forebay.regularfile import open_regular
 from forebay.trust import certificate
@@ -93,6 +93,20 @@ def bundle(authority: Path, home: Path) -> Path:
     except ValueError:
         raise ForebayError(
             f"{authority}: expected a certificate in PEM, found other bytes"
+        ) from None
+
+
+def java_store(authority: Path, home: Path) -> Path:
+    """Write a trust store for Java with *authority* into *home*, which is there; return its path.
+
+    Raises:
+        ForebayError: when it cannot be written.
+    """
+    try:
+        return truststore.write(authority, home)
+    except OSError as error:
+        raise ForebayError(
+            f"{home / truststore.NAME}: expected to write it, found: {error.strerror}"
         ) from None
 
 
