@@ -32,8 +32,8 @@ POLICY_MODULES = {
     "sequence series style summary table tally",
     "export": "columns combined converter csvrows har harcookies harmessage hartimings lines",
     "trust": "certificate instructions passing rejections remedy shells",
-    "recording": "archive assertions bodytext cassette cassettefile cassettepath clean environment "
-    "failures hints interaction match plan tape told yamltext",
+    "recording": "archive assertions bodytext cassette cassettefile cassettepath clean conversation "
+    "environment failures hints interaction match plan sockettext talk tape told yamltext",
 }
 """What decides."""
 OTHER_MODULES = {
@@ -50,8 +50,8 @@ OTHER_MODULES = {
     "inspect": "account addon commands contentview ending label ownlist trim",
     "trust": "addon authority nss systemstore tool",
     "report": "follow terminal",
-    "recording": "addon claims config controlclient fixture launcher passedon plugin proxycommand "
-    "proxyprocess session store",
+    "recording": "addon claims config controlclient fixture launcher loopback passedon plugin "
+    "proxycommand proxyprocess recorder session standin store",
 }
 """Glue (hooks, options, mitmproxy's objects) and I/O (files, threads, clocks)."""
 WHOLE_FOLDERS = {"cli", "proxycore", "turbo"}

@@ -9,6 +9,8 @@ import codecs
 import re
 
 _CHARSET = re.compile(r";\s*charset\s*=\s*\"?([\w.:-]{1,40})", re.IGNORECASE | re.ASCII)
+EVENTS = "text/event-stream"
+"""A stream of events (HTML §9.2), which may have no end."""
 # Python's own; some take time that is the square of the text's length.
 _NO_CHARSETS = frozenset(
     {"charmap", "idna", "palmos", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"}

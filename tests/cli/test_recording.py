@@ -9,8 +9,16 @@ from ruamel.yaml import YAML
 
 from forebay.cli import recording
 from forebay.recording import store
-from forebay.recording.interaction import Interaction, Request, Response
+from forebay.recording.interaction import (
+    Interaction,
+    Message,
+    Request,
+    Response,
+    Side,
+    WebSocket,
+)
 from recording.test_archive import VCR
+from recording.test_cassette import TALK
 
 MADE = [
     Interaction(
@@ -134,3 +142,43 @@ def test_a_damaged_cassette_is_named_with_its_lines(path, capsys):
 
     assert run("ls", path) == 2
     assert f"forebay recording: {path}:3:" in capsys.readouterr().err
+
+
+def test_streams_and_websockets(tmp_path, capsys):
+    path = tmp_path / "talk.yaml"
+    store.save(path, TALK)
+
+    assert run("ls", path) == 0
+    assert "2  GET     101        22  websocket          wss://h/chat" in capsys.readouterr().out
+    assert run("ls", path, "--json") == 0
+    assert json.loads(capsys.readouterr().out)[1]["messages"] == 3
+    assert run("show", path, 1) == 0
+    assert capsys.readouterr().out.endswith("data: 2\n\n(open when the client left)\n")
+    assert run("show", path, 2) == 0
+    assert capsys.readouterr().out.endswith(
+        "\n> hi\n< one\n< - client: two\n< (2 bytes that are no text)\n"
+        "(closed by the server: 4000 bye)\n"
+    )
+    assert run("redact", path) == 1
+    assert run("prune", path, "--status", 200) == 0
+    assert store.load(path) == TALK[1:]
+
+
+def test_an_open_websocket_to_an_archive_and_back(path, tmp_path, capsys):
+    open_ = Interaction(TALK[1].request, TALK[1].response, WebSocket(TALK[1].websocket.messages))
+    store.save(path, [open_])
+
+    assert run("convert", path, tmp_path / "c.har") == 0
+    assert run("convert", tmp_path / "c.har", tmp_path / "again.yaml") == 0
+    assert store.load(tmp_path / "again.yaml") == [open_]
+    assert run("show", path, 1) == 0
+    assert capsys.readouterr().out.endswith("(open when the recording ended)\n")
+
+
+def test_secrets_in_messages_are_masked(path):
+    said = WebSocket((Message(Side.CLIENT, b'{"password":"x"}'),))
+    store.save(path, [Interaction(TALK[1].request, TALK[1].response, said)])
+
+    assert run("redact", path, "--check") == 1
+    assert run("redact", path) == 0
+    assert store.load(path)[0].websocket.messages[0].content == b'{"password":"REDACTED"}'

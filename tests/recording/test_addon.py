@@ -15,7 +15,14 @@ from forebay import outcome
 from forebay.proxycore import bodies
 from forebay.recording import store
 from forebay.recording.addon import RecordingAddon
-from forebay.recording.interaction import Interaction, Request, Response
+from forebay.recording.interaction import (
+    Interaction,
+    Message,
+    Request,
+    Response,
+    Side,
+    WebSocket,
+)
 
 
 def asked(path="/a", content=b"", **given):
@@ -219,3 +226,59 @@ def test_secrets_are_not_written(player):
     assert report["secrets"]
     assert report["saved"] is None
     assert len(store.load(player.path)) == 1
+
+
+CHAT = Interaction(
+    Request("GET", "ws://h.example/a"), Response(101), WebSocket((Message(Side.SERVER, b"hi"),))
+)
+STREAM = Interaction(
+    Request("GET", "http://h.example/a"),
+    Response(200, (("content-type", "text/event-stream"),), b"data: 1\n\n", is_open=True),
+)
+
+
+@pytest.mark.parametrize("recorded", [CHAT, STREAM], ids=["websocket", "stream"])
+def test_what_has_no_end_is_played_by_a_server_of_ours(player, recorded):
+    """The only one that may be dialled while nothing may; and the flow says what was asked."""
+    store.save(player.path, [recorded])
+
+    async def play():
+        player.begin(recording_mode="none")
+        flow = asked()
+        if recorded is CHAT:
+            flow.request.headers["upgrade"] = "websocket"
+        player.request(flow)
+        dialled = flow.request.host, flow.request.port
+        errors = []
+        for address in (dialled, ("127.0.0.1", 9), ("h.example", 80)):
+            data = ServerConnectionHookData(server=flow.server_conn, client=flow.client_conn)
+            data.server.error, data.server.address = None, address
+            player.addon.server_connect(data)
+            errors.append(data.server.error is not None)
+        flow.response = tutils.tresp()
+        player.addon.responseheaders(flow)
+        player.addon.response(flow)
+        player.addon.done()
+        return dialled, errors, flow
+
+    dialled, errors, flow = asyncio.run(play())
+
+    assert dialled[0] == "127.0.0.1"
+    assert errors == [False, True, True]
+    assert (flow.request.host, flow.request.port) == ("h.example", 80)
+    assert outcome.answered_by(flow) == "recording"
+
+
+def test_a_websocket_that_is_not_recorded_is_refused(player):
+    store.save(player.path, [STREAM])
+    player.begin(recording_mode="none")
+    flow = asked()
+    flow.request.headers["upgrade"] = "websocket"
+
+    assert player.request(flow).response.status_code == 599
+
+
+def test_the_number_of_messages_is_one(player):
+    player.addon.running()
+    with pytest.raises(exceptions.OptionsError, match="recording_max_messages: expected 1 or more"):
+        player.begin(recording_max_messages=0)

@@ -10,8 +10,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forebay.export.har import Har
-from forebay.recording.archive import ArchiveError, from_har, from_vcr, is_vcr, records
-from forebay.recording.interaction import Interaction, Request, Response
+from forebay.recording.archive import (
+    ArchiveError,
+    from_har,
+    from_vcr,
+    is_vcr,
+    messages,
+    records,
+)
+from forebay.recording.interaction import (
+    Interaction,
+    Message,
+    Request,
+    Response,
+    Side,
+    WebSocket,
+)
 from forebay.trafficlog.redact import DEFAULT
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -161,3 +175,52 @@ def test_any_document_is_read_or_refused(document):
     except ArchiveError as error:
         message = str(error)
         assert "entry 1" in message
+
+
+TALK = Interaction(
+    Request("GET", "wss://h.example/chat"),
+    Response(101),
+    WebSocket((Message(Side.CLIENT, "ü".encode()), Message(Side.SERVER, b"\0", is_text=False))),
+)
+
+
+def test_websockets_go_to_archives_and_back():
+    """As browsers write them; how they were closed is not in it."""
+    har = Har("1")
+    (record,) = records([TALK], NOW)
+    document = json.loads(har.head() + har.convert(record, messages(TALK, NOW)) + har.tail())
+
+    (entry,) = document["log"]["entries"]
+    assert entry["_resourceType"] == "websocket"
+    assert entry["_webSocketMessages"][0] == {
+        "type": "send",
+        "time": NOW.timestamp(),
+        "opcode": 1,
+        "data": "ü",
+    }
+    assert from_har(document, DEFAULT) == [TALK]
+    assert messages(MADE[0], NOW) is None
+
+
+def test_a_websocket_of_an_archive_is_one_by_its_messages():
+    """mitmproxy writes its URL with http; secrets are masked."""
+    entry = {
+        "request": {"method": "GET", "url": "https://h/chat", "headers": []},
+        "response": {"status": 101, "headers": []},
+        "_webSocketMessages": [{"type": "receive", "opcode": 1, "data": '{"token":"x"}'}],
+    }
+    (found,) = from_har({"log": {"entries": [entry]}}, DEFAULT)
+
+    assert found.request.url == "wss://h/chat"
+    assert found.websocket.messages == (Message(Side.SERVER, b'{"token":"REDACTED"}'),)
+
+
+@pytest.mark.parametrize("wrong", [{"type": "sent"}, {"opcode": 2, "data": "?"}, {"data": None}])
+def test_messages_that_cannot_be_made_out(wrong):
+    entry = {
+        "request": {"method": "GET", "url": "wss://h/chat", "headers": []},
+        "response": {"status": 101, "headers": []},
+        "_webSocketMessages": [{"type": "send", "opcode": 1, "data": "a", "time": 1} | wrong, 1],
+    }
+    with pytest.raises(ArchiveError, match="entry 1"):
+        from_har({"log": {"entries": [entry]}}, DEFAULT)

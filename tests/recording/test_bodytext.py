@@ -72,3 +72,19 @@ def test_binary_lies_aside():
 def test_what_cannot_be_made_out_is_said(said, files, expected):
     with pytest.raises(BodyError, match=expected):
         read(said, files)
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"data: 1\r\n\r\n", {"body": "data: 1\n\n", "sent_as": "crlf"}),
+        (b"data: 1\r\n\n", {"body": "data: 1\r\n\n"}),
+        (b"data: 1\n\n", {"body": "data: 1\n\n"}),
+    ],
+)
+def test_streams_of_events_have_plain_ends_of_lines(data, expected):
+    said, aside = shown(data, "text/event-stream")
+
+    assert (said, aside) == (expected, None)
+    assert read(said, {}) == data
+    assert shown(data)[0].get("sent_as") is None

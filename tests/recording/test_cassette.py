@@ -9,8 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forebay.errors import RuleErrors
-from forebay.recording.cassette import dumps, loads
-from forebay.recording.interaction import Interaction, Request, Response
+from forebay.recording.cassette import dumps, line, loads
+from forebay.recording.interaction import (
+    Interaction,
+    Message,
+    Request,
+    Response,
+    Side,
+    WebSocket,
+)
+from recording.test_sockettext import SOCKETS
 
 PATH = Path("c.yaml")
 NAMES = st.sampled_from(["accept", "content-type", "x-a", "no", "1"])
@@ -24,7 +32,13 @@ INTERACTIONS = st.lists(
     st.builds(
         Interaction,
         st.builds(Request, st.sampled_from(["GET", "no", "PURGE"]), URLS, HEADERS, BODIES),
-        st.builds(Response, st.integers(100, 599), HEADERS, BODIES),
+        st.builds(Response, st.integers(100, 599), HEADERS, BODIES, st.booleans()),
+    )
+    | st.builds(
+        Interaction,
+        st.builds(Request, st.just("GET"), URLS),
+        st.builds(Response, st.just(101), HEADERS),
+        SOCKETS,
     ),
     max_size=3,
 )
@@ -87,10 +101,10 @@ def test_recorded_twice_is_the_same_text():
     [
         (
             "version: 1",
-            "version: 2",
-            "c.yaml:2: expected a cassette of version 1, found version 2, which a newer Forebay has written",
+            "version: 3",
+            "c.yaml:2: expected a cassette of version 2, found version 3, which a newer Forebay has written",
         ),
-        ("version: 1", "version: 0", "c.yaml:2:1: version: expected version 1, found 0"),
+        ("version: 1", "version: 0", "c.yaml:2:1: version: expected version 1 or 2, found 0"),
         ("version: 1\n", "", "expected the key 'version', found none"),
         ("status: 201", "status: 99", "c.yaml:15:5: response.status: expected"),
         (
@@ -127,3 +141,105 @@ def test_any_text_is_read_or_refused(text):
     except RuleErrors as error:
         message = str(error)
         assert "c.yaml" in message
+
+
+EVENTS = (("content-type", "text/event-stream"),)
+TALKED = """\
+# Recorded by Forebay; may be edited, and belongs beside the tests.
+version: 2
+interactions:
+- request:
+    method: GET
+    url: http://h/events
+  response:
+    status: 200
+    headers:
+      content-type: text/event-stream
+    body: |+
+      event: add
+      data: 1
+
+      data: 2
+
+    sent_as: crlf
+    ended_by: client
+- request:
+    method: GET
+    url: wss://h/chat
+  response:
+    status: 101
+  websocket:
+    messages:
+    - client: hi
+    - server: |
+        one
+        - client: two
+    - server: AP8=
+      sent_as: base64
+    closed_by: server
+    code: 4000
+    reason: bye
+"""
+TALK = [
+    Interaction(
+        Request("GET", "http://h/events"),
+        Response(200, EVENTS, b"event: add\r\ndata: 1\r\n\r\ndata: 2\r\n\r\n", is_open=True),
+    ),
+    Interaction(
+        Request("GET", "wss://h/chat"),
+        Response(101),
+        WebSocket(
+            (
+                Message(Side.CLIENT, b"hi"),
+                Message(Side.SERVER, b"one\n- client: two\n"),
+                Message(Side.SERVER, b"\0\xff", is_text=False),
+            ),
+            Side.SERVER,
+            4000,
+            "bye",
+        ),
+    ),
+]
+
+
+def test_streams_and_websockets():
+    assert dumps(TALK) == (TALKED, {})
+    assert loads(TALKED, PATH, {}) == TALK
+    assert loads(TALKED.replace("version: 2\n", "version: 2 # two\n"), PATH, {}) == TALK
+
+
+def test_what_an_older_version_can_say_is_written_as_that():
+    """So that an older Forebay reads it."""
+    whole = Interaction(Request("GET", "http://h/"), Response(200, EVENTS, b"data: 1\n\n"))
+
+    assert "version: 1\n" in dumps([whole])[0]
+
+
+@pytest.mark.parametrize("by_hand", [False, True])
+@pytest.mark.parametrize(
+    ("number", "message", "expected"),
+    [(0, None, 4), (1, None, 19), (1, 0, 26), (1, 1, 27), (1, 2, 30)],
+)
+def test_lines_are_found(by_hand, number, message, expected):
+    text = TALKED.replace("version: 2\n", "version: 2 # two\n") if by_hand else TALKED
+
+    assert line(text, PATH, number, message) == expected
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("ended_by: client", "ended_by: me", "c.yaml:18:5: response.ended_by: expected 'client'"),
+        ("status: 101", "status: 200", "c.yaml:19:3: expected the status 101 before a WebSocket"),
+        ("- client: hi", "- clint: hi", "c.yaml:26:7: websocket.messages: unknown key 'clint'"),
+        ("- client: hi", "- sent_as: json", "c.yaml:26:7: websocket.messages: expected client or"),
+        ("AP8=", "AP8", "c.yaml:30:7: websocket.messages: expected base64"),
+        ("code: 4000", "code: 1", "c.yaml:33:5: websocket.code: expected"),
+        ("closed_by: server", "closed_by: me", "c.yaml:32:5: websocket.closed_by: expected"),
+    ],
+)
+def test_what_is_damaged_in_them_is_named(old, new, expected):
+    with pytest.raises(RuleErrors) as caught:
+        loads(TALKED.replace(old, new, 1), PATH, {})
+
+    assert expected in str(caught.value)

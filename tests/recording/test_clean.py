@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forebay.recording import clean
-from forebay.recording.interaction import Interaction
+from forebay.recording.interaction import Interaction, Message, Side, WebSocket
 from forebay.trafficlog.redact import DEFAULT, Policy, Redactor
 
 LIMIT = 100_000
@@ -117,3 +117,31 @@ def test_another_policy_masks_more():
 
     assert clean.again(redactor, found).request.url == "http://h/?employee=REDACTED"
     assert b"7" not in clean.again(redactor, found).response.body
+
+
+def test_messages_are_masked_like_bodies():
+    secret = b"ghp_" + b"a1B2" * 9
+    said = WebSocket(
+        (
+            Message(Side.CLIENT, b'{"password": "x", "n": 1}'),
+            Message(Side.SERVER, b"\0\xff" + secret, is_text=False),
+            Message(Side.SERVER, b"hello"),
+        ),
+        Side.SERVER,
+        4000,
+        "Bearer " + "x" * 20,
+    )
+    found = clean.websocket(DEFAULT, said)
+
+    one, two, three = found.messages
+    assert one == Message(Side.CLIENT, b'{"password":"REDACTED","n":1}')
+    assert secret not in two.content and two.content.startswith(b"\0\xff")
+    assert three.content == b"hello"
+    assert (found.closed_by, found.code, found.reason) == (Side.SERVER, 4000, "Bearer REDACTED")
+
+
+def test_fields_of_a_handshake_are_not_kept():
+    fields = [(b"Sec-WebSocket-Key", b"a"), (b"Sec-WebSocket-Protocol", b"chat")]
+
+    found = clean.request(DEFAULT, "GET", "ws://h/", fields, b"", 100)
+    assert found.headers == (("sec-websocket-protocol", "chat"),)

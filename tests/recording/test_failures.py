@@ -206,3 +206,32 @@ class TestDifference:
 
         assert len(found) == 41
         assert found[-1].endswith("more lines")
+
+
+UNEXPECTED = {
+    "error": "ws://h/: expected message 2 as in c.yaml:9, found another",
+    "recorded": '{"a": 1}',
+    "found": '{"a": 2}',
+}
+
+
+def test_an_unexpected_message_says_where_and_what():
+    found = failures(report(unexpected=[UNEXPECTED]), IN_COMMANDS)
+
+    assert found[0] == (
+        "unexpected message: ws://h/: expected message 2 as in c.yaml:9, found another "
+        '(- recorded, + found):\n    {\n  -   "a": 1\n  +   "a": 2\n    }'
+    )
+    assert "forebay record" in found[1] and "json:/a/b" in found[1]
+
+
+def test_of_many_messages_some_are_told():
+    found = failures(report(unexpected=[UNEXPECTED] * 12))
+
+    assert found[10] == "and 2 more messages were unexpected"
+
+
+def test_a_websocket_that_still_waits_is_a_warning():
+    (found,) = warnings(report(waiting=["ws://h/: message 2, c.yaml:9"]))
+
+    assert found.endswith("as the client has not said what came next: ws://h/: message 2, c.yaml:9")

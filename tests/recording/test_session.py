@@ -7,7 +7,14 @@ import pytest
 from forebay.errors import ForebayError
 from forebay.recording import store
 from forebay.recording.config import Config
-from forebay.recording.interaction import Interaction, Request, Response
+from forebay.recording.interaction import (
+    Interaction,
+    Message,
+    Request,
+    Response,
+    Side,
+    WebSocket,
+)
 from forebay.recording.session import Session
 from forebay.recording.tape import Mode
 from forebay.rewrite.patterns import Hosts
@@ -105,3 +112,46 @@ def test_the_status_counts_what_became_of_requests(path):
 
     assert (found["mode"], found["file"], found["interactions"]) == ("new_episodes", str(path), 2)
     assert (found["played"], found["recorded"], found["open"], found["refused"]) == (1, 1, 1, 0)
+
+
+CHAT = Request("GET", "ws://h/chat")
+SAID = WebSocket((Message(Side.CLIENT, b"a"), Message(Side.CLIENT, b"b")))
+
+
+def test_the_report_says_what_became_of_websockets(path, caplog):
+    store.save(path, [Interaction(CHAT, Response(101), SAID)] * 3)
+    played = session(path, Mode.NONE)
+    one, two, three = (played.tape.ask(CHAT).conversation for _ in range(3))
+    one.hear(Message(Side.CLIENT, b"x"))
+    two.hear(Message(Side.CLIENT, b"a"))
+    for text in (b"a", b"b", b"c"):
+        three.hear(Message(Side.CLIENT, text))
+
+    found = played.report()
+
+    assert found["unexpected"] == [
+        {
+            "error": f"ws://h/chat: expected message 1 as in {path}:11, found another",
+            "recorded": "a",
+            "found": "x",
+        },
+        {
+            "error": f"ws://h/chat: expected no message after the 2 of {path}:22, found one more",
+            "recorded": "",
+            "found": "c",
+        },
+    ]
+    assert f"ws://h/chat: message 2, {path}:21" in found["waiting"]
+    assert found["unused"] == ["ws://h/chat: messages from 2 on"]
+    assert played.status()["unexpected"] == 2
+    played.tell()
+    assert f"expected message 1 as in {path}:11" in caplog.text
+
+
+def test_secrets_in_messages_are_found(path):
+    token = "ghp_" + "a1B2" * 9
+    made = session(path)
+    said = WebSocket((Message(Side.SERVER, token.encode()), Message(Side.CLIENT, b"hi")))
+    made.tape.finish(made.tape.ask(CHAT).slot, Response(101), said)
+
+    assert len(made.report()["secrets"]) == 1

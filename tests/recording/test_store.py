@@ -7,8 +7,15 @@ import os
 import pytest
 
 from forebay.errors import ForebayError, RuleError, RuleErrors
-from forebay.recording.interaction import Interaction, Request, Response
-from forebay.recording.store import load, save, side_folder
+from forebay.recording.interaction import (
+    Interaction,
+    Message,
+    Request,
+    Response,
+    Side,
+    WebSocket,
+)
+from forebay.recording.store import Places, load, save, side_folder
 
 
 def interaction(body=b"x"):
@@ -103,3 +110,15 @@ def test_what_cannot_be_written_is_named_and_the_old_stays(path, monkeypatch):
 
     assert load(path) == [interaction(b"old")]
     assert [each.name for each in path.parent.iterdir()] == ["c.yaml"]
+
+
+def test_places_name_file_and_line(tmp_path):
+    path = tmp_path / "c.yaml"
+    said = WebSocket((Message(Side.CLIENT, b"a"),))
+    save(path, [Interaction(Request("GET", "ws://h/"), Response(101), said)])
+    places = Places(path)
+
+    assert places.of(0) == f"{path}:4"
+    assert places.of(0, 0) == f"{path}:11"
+    assert places.of(7) == str(path)
+    assert Places(tmp_path / "none").of(0) == str(tmp_path / "none")

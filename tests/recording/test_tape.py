@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from forebay.recording.interaction import Interaction, Request, Response
+from forebay.recording.interaction import (
+    Interaction,
+    Message,
+    Request,
+    Response,
+    Side,
+    WebSocket,
+)
 from forebay.recording.tape import Mode, OnExhausted, Pass, Play, Record, Refuse, Tape
 
 A, B, C = (Request("GET", f"http://h/{name}") for name in "abc")
@@ -150,3 +157,33 @@ def test_all_that_was_seen_with_what_came_of_it():
     ]
     made.finish(slot, TWO)
     assert (made.asked[1].outcome, made.asked[1].response) == ("recorded", TWO)
+
+
+CHAT = Request("GET", "ws://h/chat")
+SAID = WebSocket((Message(Side.CLIENT, b"hi"),))
+
+
+def test_a_websocket_is_recorded_and_played():
+    made = tape(Mode.ONCE, None)
+    made.finish(made.ask(CHAT).slot, Response(101), SAID)
+    (kept,) = made.interactions()
+
+    played = tape(Mode.NONE, [kept])
+    found = played.ask(CHAT)
+    assert found.conversation.recorded == SAID
+    assert found.conversation.number == 0
+    assert played.unexpected == []
+    found.conversation.hear(Message(Side.CLIENT, b"other"))
+    assert [each.request for each in played.unexpected] == [CHAT]
+
+
+def test_a_websocket_answers_no_other_request():
+    """Even where the scheme does not count."""
+    from forebay.recording.match import matcher
+
+    played = tape(
+        Mode.NONE, [Interaction(CHAT, Response(101), SAID)], matcher=matcher([], ["scheme", "port"])
+    )
+
+    assert isinstance(played.ask(Request("GET", "http://h/chat")), Refuse)
+    assert isinstance(played.ask(Request("GET", "wss://h/chat")), Play)

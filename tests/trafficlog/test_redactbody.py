@@ -80,7 +80,17 @@ def test_no_planted_secret_stays_in_json_wherever_it_is_cut(value, cut):
         ),
         ("<s:apiKey>\nx\n</s:apiKey>", "text/xml", "<s:apiKey>REDACTED</s:apiKey>"),
         ("<token><![CDATA[x]]></token>", "text/xml", "<token>REDACTED</token>"),
-        ('data: {"token": "x y"}\n\n', "text/event-stream", 'data: {"token": "REDACTED"}\n\n'),
+        ('data: {"token": "x y"}\n\n', "text/event-stream", 'data: {"token":"REDACTED"}\n\n'),
+        (
+            'id: 7\r\ndata: {"pin":\r\ndata:  1}\r\n\r\ndata: {"b": 1}',
+            "text/event-stream",
+            'id: 7\r\ndata: {"pin":"REDACTED"}\r\n\r\ndata: {"b": 1}',
+        ),
+        (
+            ": password=x\ndata: one\ndata: two\n\n",
+            "text/event-stream; charset=utf-8",
+            ": password=REDACTED\ndata: one\ndata: two\n\n",
+        ),
         ("hello", "text/html", "hello"),
         ("<p>Error code: 404</p>", "text/html", "<p>Error code: 404</p>"),
         ("var a={password:b,key:c};", "text/javascript", "var a={password:b,key:c};"),

@@ -37,7 +37,10 @@ def test_it_names_who_what_and_what_to_do():
         ({"agent": ""}, "a client at 192.0.2.1 does not trust"),
         ({"kind": Kind.CLOSED}, "may not trust"),
         ({"agent": "Mozilla/5.0 (X11)"}, "forebay ca install, then start the browser again"),
-        ({"agent": "Java/21"}, "JAVA_TOOL_OPTIONS (a trust store), or forebay ca install"),
+        (
+            {"agent": "Java/21"},
+            'JAVA_TOOL_OPTIONS (eval "$(forebay ca env)"), or forebay ca install',
+        ),
         ({"agent": "node"}, "set NODE_EXTRA_CA_CERTS"),
         ({"is_last": True}, "; more hosts of this client are not named"),
         ({"place": ("2001:db8::1", 443)}, "for [2001:db8::1]:443: "),

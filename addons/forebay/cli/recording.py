@@ -22,7 +22,7 @@ from forebay.mediatype import media_type
 from forebay.names import canonical
 from forebay.recording import archive, clean, store
 from forebay.recording.archive import ArchiveError
-from forebay.recording.interaction import Headers, Interaction
+from forebay.recording.interaction import Headers, Interaction, Side, WebSocket
 from forebay.rewrite.patterns import Glob, Hosts
 from forebay.trafficlog import redaction
 from forebay.trafficlog.redact import Redactor
@@ -91,8 +91,9 @@ def _ls(given: argparse.Namespace) -> int:
             "method": each.request.method,
             "url": each.request.url,
             "status": each.response.status,
-            "bytes": len(each.response.body),
-            "type": media_type(each.response.header("content-type") or ""),
+            "bytes": _size(each),
+            "type": _kind(each),
+            **({} if each.websocket is None else {"messages": len(each.websocket.messages)}),
         }
         for path in given.files
         for number, each in enumerate(_loaded(path), start=1)
@@ -106,6 +107,16 @@ def _ls(given: argparse.Namespace) -> int:
         if found:
             print_table(_COLUMNS, map(_row, found), to_the_right=["#", "bytes"])
     return DONE if rows else NOTHING
+
+
+def _size(each: Interaction) -> int:
+    return len(each.response.body) if each.websocket is None else each.websocket.size_bytes
+
+
+def _kind(each: Interaction) -> str:
+    if each.websocket is not None:
+        return "websocket"
+    return media_type(each.response.header("content-type") or "")
 
 
 def _row(row: dict[str, Any]) -> tuple[str, ...]:
@@ -130,7 +141,26 @@ def _show(given: argparse.Namespace) -> int:
     _print_message(each.request.headers, each.request.body)
     print(f"\n{each.response.status}")
     _print_message(each.response.headers, each.response.body)
+    if each.response.is_open:
+        print("(open when the client left)")
+    if each.websocket is not None:
+        _print_websocket(each.websocket)
     return DONE
+
+
+def _print_websocket(found: WebSocket) -> None:
+    print()
+    for each in found.messages:
+        sign = ">" if each.side is Side.CLIENT else "<"
+        if each.is_text:
+            text = each.content[:_LONGEST_SHOWN_BYTES].decode("utf-8", "replace")
+        else:
+            text = f"({len(each.content):,} bytes that are no text)"
+        print("\n".join(f"{sign} {visible(line, 2000)}" for line in text.splitlines() or [""]))
+    if found.closed_by is None:
+        print("(open when the recording ended)")
+    else:
+        print(f"(closed by the {found.closed_by}: {found.code} {visible(found.reason, 200)})")
 
 
 def _print_message(headers: Headers, body: bytes) -> None:
@@ -257,6 +287,7 @@ def _write_har(path: Path, interactions: Sequence[Interaction]) -> None:
     har = Har(forebay.__version__)
     with opened(path) as file:
         file.write(har.head())
-        for record in archive.records(interactions, datetime.now(UTC)):
-            file.write(har.convert(record) or b"")
+        now = datetime.now(UTC)
+        for each, record in zip(interactions, archive.records(interactions, now), strict=True):
+            file.write(har.convert(record, archive.messages(each, now)) or b"")
         file.write(har.tail())

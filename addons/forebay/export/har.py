@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -46,13 +47,23 @@ class Har:
         creator = msgspec.json.encode({"name": "Forebay", "version": self._version})
         return b'{"log":{"version":"1.2","creator":%b,"pages":[],"entries":[\n' % creator
 
-    def convert(self, record: Record) -> bytes | None:
-        """Return the entry of *record*; null when it has no place."""
+    def convert(
+        self, record: Record, messages: Sequence[Mapping[str, Any]] | None = None
+    ) -> bytes | None:
+        """Return the entry of *record*; null when it has no place.
+
+        Args:
+            record: of an exchange.
+            messages: of a WebSocket, as `harmessage.said` makes them, where they are known.
+        """
         reason = _no_place(record)
         if reason is not None:
             self.left_out[reason] += 1
             return None
-        made = msgspec.json.encode(entry(record))
+        found = entry(record)
+        if messages is not None:
+            found["_webSocketMessages"] = messages  # the name that browsers have for it
+        made = msgspec.json.encode(found)
         if self._is_first:
             self._is_first = False
             return made

@@ -6,6 +6,7 @@ empty for a text.  Members of our own begin with ``_``.
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl
@@ -49,6 +50,20 @@ def response(record: Record) -> dict[str, Any]:
     if record.error_type is not None:
         made["_error"] = record.error_message or record.error_type
     return made
+
+
+def said(content: bytes, at_s: float, *, is_text: bool, is_sent: bool) -> dict[str, Any]:
+    """Return a message of a WebSocket as browsers write it.
+
+    >>> said(b"hi", 0.0, is_text=True, is_sent=True)
+    {'type': 'send', 'time': 0.0, 'opcode': 1, 'data': 'hi'}
+    """
+    return {
+        "type": "send" if is_sent else "receive",
+        "time": at_s,
+        "opcode": 1 if is_text else 2,
+        "data": content.decode("utf-8", "replace") if is_text else b64encode(content).decode(),
+    }
 
 
 def query(text: str) -> list[dict[str, str]]:

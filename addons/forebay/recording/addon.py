@@ -8,10 +8,11 @@ server answers is kept before rules for responses edit it.
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import weakref
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from mitmproxy import connection, ctx, http, tls
 from mitmproxy.addonmanager import Loader
@@ -19,30 +20,24 @@ from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 
 from forebay import outcome, settings
 from forebay.errors import ForebayError
-from forebay.names import authority, canonical
+from forebay.names import canonical
 from forebay.proxycore import bodies
-from forebay.proxycore.body import Capture
 from forebay.recording import clean, config, told
 from forebay.recording.hints import variable_for
 from forebay.recording.interaction import Request, Response
+from forebay.recording.recorder import Recorder, url_of
 from forebay.recording.tape import Pass, Play, Record, Refuse
 from forebay.trafficlog.redact import DEFAULT, Redactor
 from forebay.trafficlog.redaction import Redaction
 
 if TYPE_CHECKING:
+    from forebay.recording.conversation import Conversation
+    from forebay.recording.loopback import Loopback, Serve
     from forebay.recording.session import Session
 
 logger = logging.getLogger(__name__)
 
 _MOST_CLIENTS = 1000
-
-
-class _Kept(NamedTuple):
-    """The head of a response as the server sent it, and what keeps the body."""
-
-    status: int
-    fields: clean.Fields
-    body: Capture
 
 
 class RecordingAddon:
@@ -53,14 +48,13 @@ class RecordingAddon:
     def __init__(self) -> None:
         self._session: Session | None = None
         self._running = False
-        self._limit_bytes = 10 * 2**20
+        self._recorder = Recorder()
         self._redactor = DEFAULT
         self._redaction = Redaction(self._put_redactor)
-        self._slots: weakref.WeakKeyDictionary[http.HTTPFlow, tuple[Session, int]] = (
+        self._clients: dict[str, str] = {}
+        self._loopbacks: weakref.WeakKeyDictionary[http.HTTPFlow, Loopback] = (
             weakref.WeakKeyDictionary()
         )
-        self._kept: weakref.WeakKeyDictionary[http.HTTPFlow, _Kept] = weakref.WeakKeyDictionary()
-        self._clients: dict[str, str] = {}
 
     def load(self, loader: Loader) -> None:
         """Declare the options."""
@@ -71,7 +65,9 @@ class RecordingAddon:
         """Begin a recording, or end one; mistakes leave the one before as it is."""
         try:
             if "recording_max_body_bytes" in updated:
-                self._limit_bytes = settings.size_bytes("recording_max_body_bytes")
+                self._recorder.limit_bytes = settings.size_bytes("recording_max_body_bytes")
+            if "recording_max_messages" in updated:
+                self._recorder.most_messages = config.most_messages()
             if updated & (config.OPTIONS | {"forebay_home", "forebay_rules"}):
                 wanted = config.from_options()
                 if wanted.path is None:
@@ -108,7 +104,9 @@ class RecordingAddon:
     def _end(self) -> None:
         session, self._session = self._session, None
         if session is not None:
+            self._recorder.keep_open(session)
             session.tell()
+            self._hang_up()
 
     def _read_redaction(self) -> None:
         self._redaction.configure(
@@ -135,6 +133,7 @@ class RecordingAddon:
         """Begin a recording; the one before, of a test that was broken off, is dropped."""
         wanted = config.made(said)
         self._read_redaction()
+        self._hang_up()
         self._session = await asyncio.to_thread(_begun, wanted, self._redactor)
         self._clients.clear()
         return {"recorded": self._session.tape.recorded is not None}
@@ -149,7 +148,9 @@ class RecordingAddon:
         session, self._session = self._session, None
         if session is None:
             raise ForebayError("recording.end: expected a recording under way, found none")
+        self._recorder.keep_open(session)
         found = await asyncio.to_thread(session.report)
+        self._hang_up()
         found["saved"] = None
         if said.get("save", True) and not found["secrets"]:
             found["saved"] = await asyncio.to_thread(session.save)
@@ -162,14 +163,15 @@ class RecordingAddon:
         session = self._session
         if session is None or not self._is_ours(flow) or self._is_allowed(session, flow):
             return
-        bodies.want_request(flow, self._limit_bytes, lambda: self._passed_on(session, flow))
+        bodies.want_request(
+            flow, self._recorder.limit_bytes, lambda: self._passed_on(session, flow)
+        )
 
     def _passed_on(self, session: Session, flow: http.HTTPFlow) -> None:
         """Note a request whose body is too long; it goes on, if it may."""
-        text = (
-            f"{flow.request.method} {session.redactor.target(flow.request.url)}: expected a body "
-            f"of at most {self._limit_bytes:,} bytes (recording_max_body_bytes), found more"
-        )
+        limit = f"{self._recorder.limit_bytes:,} bytes (recording_max_body_bytes)"
+        url = session.redactor.target(flow.request.url)
+        text = f"{flow.request.method} {url}: expected a body of at most {limit}, found more"
         if session.is_closed:
             session.tape.refuse(self._cleaned(session, flow, with_body=False))
             flow.kill()
@@ -186,15 +188,11 @@ class RecordingAddon:
         if self._is_allowed(session, flow):
             session.tape.let_pass(asked)
             return
-        if flow.request.headers.get("upgrade", "").lower() == "websocket" and not session.is_closed:
-            session.skipped.append(f"{asked.url}: WebSockets are not recorded")
-            session.tape.let_pass(asked)
-            return
         match session.tape.ask(asked):
-            case Play(response):
-                self._answer(flow, response)
+            case Play(response, conversation):
+                self._play(session, flow, response, conversation)
             case Record(slot):
-                self._slots[flow] = session, slot
+                self._recorder.begin(flow, session, slot)
             case Refuse() as refused:
                 self._refuse(session, flow, refused)
             case Pass():
@@ -211,11 +209,38 @@ class RecordingAddon:
         return clean.request(
             session.redactor,
             request.data.method.decode("utf-8", "backslashreplace"),
-            _url(request),
+            url_of(request),
             request.headers.fields,
             (request.raw_content or b"") if with_body else b"",
-            self._limit_bytes,
+            self._recorder.limit_bytes,
         )
+
+    def _play(
+        self,
+        session: Session,
+        flow: http.HTTPFlow,
+        response: Response,
+        conversation: Conversation | None,
+    ) -> None:
+        if conversation is None and not response.is_open:
+            self._answer(flow, response)
+            return
+        # Imported late: few play what has no end.
+        from forebay.recording import standin
+        from forebay.recording.loopback import Loopback
+
+        serve: Serve
+        if conversation is None:
+            serve = functools.partial(standin.stream, response)
+        else:
+            cleaned = functools.partial(clean.message, session.redactor)
+            serve = standin.Standin(response, conversation, cleaned).serve
+        self._loopbacks[flow] = Loopback(flow, serve)
+
+    def _hang_up(self) -> None:
+        """End what is played and has no end of its own."""
+        for each in list(self._loopbacks.values()):
+            each.close()
 
     def _answer(self, flow: http.HTTPFlow, response: Response) -> None:
         outcome.of(flow)["answer"] = "recording"
@@ -238,43 +263,32 @@ class RecordingAddon:
 
     def responseheaders(self, flow: http.HTTPFlow) -> None:
         """Keep the head as the server sent it, and have its body kept."""
-        if self._slots and flow in self._slots and flow.response is not None:
-            head, body = flow.response, Capture(self._limit_bytes)
-            self._kept[flow] = _Kept(head.status_code, head.headers.fields, body)
-            bodies.consume_response(flow, body)
+        if self._loopbacks and (loopback := self._loopbacks.get(flow)) is not None:
+            loopback.restore(flow)
+        else:
+            self._recorder.responseheaders(flow)
 
     def response(self, flow: http.HTTPFlow) -> None:
-        """Record what was answered, if it was a server that did."""
-        found = self._slots.pop(flow, None) if self._slots else None
-        if found is None:
-            return
-        kept = self._kept.pop(flow, None)
-        session, slot = found
-        if kept is None or not kept.body.has_ended or outcome.answered_by(flow) is not None:
-            session.tape.finish(slot, None)
-        elif (body := kept.body.whole()) is None:
-            session.skipped.append(
-                f"{flow.request.method} {session.redactor.target(_url(flow.request))}: expected a "
-                f"body of at most {self._limit_bytes:,} bytes (recording_max_body_bytes), "
-                f"found {kept.body.size_bytes:,}"
-            )
-            session.tape.finish(slot, None)
-        else:
-            answered = clean.response(
-                session.redactor, kept.status, kept.fields, body, self._limit_bytes
-            )
-            session.tape.finish(slot, answered)
+        """Record what was answered, if it was a server that did, or begin with a WebSocket."""
+        if self._loopbacks and flow in self._loopbacks:
+            outcome.of(flow)["answer"] = "recording"
+        self._recorder.response(flow)
+
+    def websocket_message(self, flow: http.HTTPFlow) -> None:
+        """Keep a message."""
+        self._recorder.websocket_message(flow)
+
+    def websocket_end(self, flow: http.HTTPFlow) -> None:
+        """Record a WebSocket."""
+        self._recorder.finish(flow)
 
     def error(self, flow: http.HTTPFlow) -> None:
-        """Forget an exchange that failed."""
-        found = self._slots.pop(flow, None) if self._slots else None
-        if found is not None:
-            session, slot = found
-            session.skipped.append(
-                f"{flow.request.method} {session.redactor.target(_url(flow.request))}: "
-                f"{session.redactor.text(str(flow.error))}"
-            )
-            session.tape.finish(slot, None)
+        """Forget an exchange that failed, but for a stream that the client has left."""
+        if self._loopbacks and (loopback := self._loopbacks.get(flow)) is not None:
+            loopback.restore(flow)
+            loopback.close()
+            outcome.of(flow)["answer"] = "recording"
+        self._recorder.error(flow)
 
     # Connections
 
@@ -284,6 +298,8 @@ class RecordingAddon:
         if session is None or not session.is_closed or data.server.address is None:
             return
         host, port = data.server.address[:2]
+        if any(each.address == (host, port) for each in self._loopbacks.values()):
+            return
         if session.allows(canonical(host)):
             return
         session.fenced.append(f"{host}:{port}")
@@ -322,8 +338,3 @@ def _begun(wanted: config.Config, redactor: Redactor) -> Session:
     from forebay.recording.session import Session
 
     return Session.begun(wanted, redactor)
-
-
-def _url(request: http.Request) -> str:
-    path = request.path if request.path[:1] == "/" else "/"
-    return f"{request.scheme}://{authority(request.scheme, request.host, request.port)}{path}"

@@ -12,8 +12,9 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from forebay.export import harmessage
 from forebay.recording import clean, told
-from forebay.recording.interaction import Interaction
+from forebay.recording.interaction import SWITCHED, Interaction, Message, Side, WebSocket
 from forebay.trafficlog.record import Record
 from forebay.trafficlog.redact import Redactor
 
@@ -31,7 +32,7 @@ def records(interactions: Iterable[Interaction], at: datetime) -> Iterator[Recor
         asked, answered = each.request, each.response
         url = urlsplit(asked.url)
         yield Record(
-            kind="http",
+            kind="http" if each.websocket is None else "websocket",
             seq=seq,
             timestamp=at,
             method=asked.method,
@@ -51,6 +52,21 @@ def records(interactions: Iterable[Interaction], at: datetime) -> Iterator[Recor
             request_decoded_bytes=len(asked.body),
             response_decoded_bytes=len(answered.body),
         )
+
+
+def messages(found: Interaction, at: datetime) -> list[dict[str, Any]] | None:
+    """Return the messages of a WebSocket as archives have them; None for another exchange."""
+    if found.websocket is None:
+        return None
+    return [
+        harmessage.said(
+            each.content,
+            at.timestamp(),
+            is_text=each.is_text,
+            is_sent=each.side is Side.CLIENT,
+        )
+        for each in found.websocket.messages
+    ]
 
 
 def _body(data: bytes) -> dict[str, Any] | None:
@@ -83,12 +99,16 @@ def from_har(document: Any, redactor: Redactor) -> list[Interaction]:
             asked, answered = entry["request"], entry["response"]
             if not answered["status"]:
                 continue  # there was no answer
+            said = _said(redactor, entry)
+            url = str(asked["url"])
+            if said is not None and url.startswith("http"):
+                url = f"ws{url[4:]}"  # as recordings have it
             found.append(
                 Interaction(
                     clean.request(
                         redactor,
                         str(asked["method"]),
-                        str(asked["url"]),
+                        url,
                         _fields(asked),
                         _posted(asked.get("postData") or {}),
                         LIMIT_BYTES,
@@ -100,11 +120,27 @@ def from_har(document: Any, redactor: Redactor) -> list[Interaction]:
                         _content(answered.get("content") or {}),
                         LIMIT_BYTES,
                     ),
+                    said,
                 )
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ArchiveError(f"expected an exchange as entry {number}, found {error!r}") from None
     return found
+
+
+def _said(redactor: Redactor, entry: Mapping[str, Any]) -> WebSocket | None:
+    """Return the WebSocket of an entry, as browsers write it; how it was closed they do not say."""
+    said = entry.get("_webSocketMessages")
+    if said is None or entry["response"]["status"] != SWITCHED:
+        return None
+    return clean.websocket(redactor, WebSocket(tuple(map(_message, said))))
+
+
+def _message(said: Mapping[str, Any]) -> Message:
+    side = {"send": Side.CLIENT, "receive": Side.SERVER}[said["type"]]
+    if said["opcode"] == 2:
+        return Message(side, base64.b64decode(said["data"], validate=True), is_text=False)
+    return Message(side, _bytes(said["data"]))
 
 
 def _fields(message: Mapping[str, Any]) -> list[tuple[bytes, bytes]]:

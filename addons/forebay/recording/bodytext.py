@@ -1,7 +1,8 @@
 """Bodies as people can read them in a cassette, and back to the same bytes.
 
 Pure.  JSON that was sent in one of the usual ways is shown on many lines, with
-the way it was sent beside it; text stays text; the rest goes to side files.
+the way it was sent beside it; text stays text, with plain ends of lines where it is
+a stream of events; the rest goes to side files.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from forebay.mediatype import EVENTS
+
 SPACED, COMPACT, ASCII, ASCII_COMPACT = "json", "json compact", "json ascii", "json ascii compact"
 _STYLES: dict[str, tuple[bool, tuple[str, str]]] = {
     COMPACT: (False, (",", ":")),
@@ -18,6 +21,8 @@ _STYLES: dict[str, tuple[bool, tuple[str, str]]] = {
     ASCII_COMPACT: (True, (",", ":")),
     ASCII: (True, (", ", ": ")),
 }
+CRLF = "crlf"
+"""How a stream of events was sent whose lines end in CR LF."""
 _LONGEST_JSON_BYTES = 1_000_000
 _TEXT_CONTROLS = frozenset("\t\n\r\f\x1b")
 
@@ -26,8 +31,12 @@ class BodyError(ValueError):
     """A body of a cassette that cannot be made out; its text says why."""
 
 
-def shown(data: bytes) -> tuple[dict[str, str], bytes | None]:
+def shown(data: bytes, kind: str = "") -> tuple[dict[str, str], bytes | None]:
     """Return what stands in the cassette for a body, and what goes to a side file.
+
+    Args:
+        data: the body.
+        kind: its media type, where that is known.
 
     >>> shown(b'{"a":[1,2]}')[0]["sent_as"]
     'json compact'
@@ -44,13 +53,32 @@ def shown(data: bytes) -> tuple[dict[str, str], bytes | None]:
         text = ""
     if not text or not _is_text(text):
         return {"body_file": file_name(data)}, data
+    if kind == EVENTS and text.count("\r\n") == text.count("\r") == text.count("\n") > 0:
+        return {"body": text.replace("\r\n", "\n"), "sent_as": CRLF}, None
+    text, style = spread(text)
+    return {"body": text} | ({"sent_as": style} if style else {}), None
+
+
+def spread(text: str) -> tuple[str, str | None]:
+    """Return a text as it is shown, and how JSON was sent that is shown on many lines."""
     style = _style(text)
-    if style is not None:
-        return {
-            "body": json.dumps(_parsed(text), indent=2, ensure_ascii=False) + "\n",
-            "sent_as": style,
-        }, None
-    return {"body": text}, None
+    if style is None:
+        return text, None
+    return json.dumps(_parsed(text), indent=2, ensure_ascii=False) + "\n", style
+
+
+def gathered(text: str, style: str) -> str:
+    """Return what `spread` was given.
+
+    Raises:
+        BodyError: when it is no JSON.
+    """
+    ensure_ascii, separators = _STYLES[style]
+    try:
+        value = _parsed(text)
+    except (ValueError, RecursionError) as error:
+        raise BodyError(f"expected JSON, as sent_as says, found {error}") from None
+    return json.dumps(value, ensure_ascii=ensure_ascii, separators=separators)
 
 
 def file_name(data: bytes) -> str:
@@ -78,13 +106,10 @@ def read(said: Mapping[str, Any], files: Mapping[str, bytes]) -> bytes:
         return data
     text = said.get("body", "")
     style = said.get("sent_as")
-    if style is not None:
-        ensure_ascii, separators = _STYLES[style]
-        try:
-            value = _parsed(text)
-        except (ValueError, RecursionError) as error:
-            raise BodyError(f"expected JSON, as sent_as says, found {error}") from None
-        text = json.dumps(value, ensure_ascii=ensure_ascii, separators=separators)
+    if style == CRLF:
+        text = text.replace("\n", "\r\n")
+    elif style is not None:
+        text = gathered(text, style)
     return str(text).encode("utf-8", "surrogateescape")
 
 
@@ -94,7 +119,7 @@ def _is_text(text: str) -> bool:
 
 def _style(text: str) -> str | None:
     """Return the way in which *text* was sent, if it is JSON that can be shown without loss."""
-    if text[0] not in "{[" or len(text) > _LONGEST_JSON_BYTES or len(text) < 3:
+    if text[:1] not in ("{", "[") or len(text) > _LONGEST_JSON_BYTES or len(text) < 3:
         return None
     try:
         value = _parsed(text)

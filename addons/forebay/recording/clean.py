@@ -13,7 +13,14 @@ from dataclasses import replace
 from forebay import contentcoding
 from forebay.contentcoding import CodingError
 from forebay.mediatype import media_type
-from forebay.recording.interaction import Headers, Interaction, Request, Response
+from forebay.recording.interaction import (
+    Headers,
+    Interaction,
+    Message,
+    Request,
+    Response,
+    WebSocket,
+)
 from forebay.trafficlog import redactbody
 from forebay.trafficlog.redact import Mode, Redactor
 
@@ -24,6 +31,11 @@ _HOP_BY_HOP = frozenset(
     {"connection", "content-length", "keep-alive", "proxy-authenticate", "proxy-authorization"}
     | {"proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
 )
+# Of one WebSocket (RFC 6455 §11.3): keys, and what is agreed about how messages are sent.
+_HANDSHAKE = frozenset(
+    {"sec-websocket-accept", "sec-websocket-extensions", "sec-websocket-key"}
+    | {"sec-websocket-version"}
+)
 _TRACES = frozenset(
     {"baggage", "newrelic", "request-id", "sentry-trace", "traceparent", "tracestate"}
     | {"x-amzn-trace-id", "x-b3-parentspanid", "x-b3-sampled", "x-b3-spanid", "x-b3-traceid"}
@@ -31,11 +43,15 @@ _TRACES = frozenset(
     | {"x-datadog-sampling-priority", "x-request-id", "x-trace-id"}
 )
 VOLATILE_REQUEST = (
-    _HOP_BY_HOP | _TRACES | {"accept-encoding", "date", "host", "priority", "user-agent"}
+    _HOP_BY_HOP
+    | _HANDSHAKE
+    | _TRACES
+    | {"accept-encoding", "date", "host", "priority", "user-agent"}
 )
 """Request fields that are not kept: they differ by client version, or from run to run."""
 VOLATILE_RESPONSE = (
     _HOP_BY_HOP
+    | _HANDSHAKE
     | _TRACES
     | {"age", "alt-svc", "cf-cache-status", "cf-ray", "date", "expect-ct", "nel", "report-to"}
     | {"reporting-endpoints", "server-timing", "via", "x-amz-cf-id", "x-amz-cf-pop", "x-amz-id-2"}
@@ -78,11 +94,42 @@ def request(
 
 
 def response(
-    redactor: Redactor, status: int, fields: Fields, body: bytes, limit_bytes: int
+    redactor: Redactor,
+    status: int,
+    fields: Fields,
+    body: bytes,
+    limit_bytes: int,
+    *,
+    is_open: bool = False,
 ) -> Response:
-    """Return what is kept of a response; see `request`."""
-    headers, content, kind = _parts(redactor, fields, body, VOLATILE_RESPONSE, limit_bytes)
-    return Response(status, headers, _redacted(redactor, content, kind))
+    """Return what is kept of a response; see `request`.
+
+    Args:
+        redactor: masks secrets.
+        status: as sent.
+        fields: the header fields.
+        body: as transferred.
+        limit_bytes: a body that is longer without its codings stays coded.
+        is_open: whether more of the body would have come.
+    """
+    headers, content, kind = _parts(
+        redactor, fields, body, VOLATILE_RESPONSE, limit_bytes, is_cut=is_open
+    )
+    return Response(status, headers, _redacted(redactor, content, kind), is_open)
+
+
+def message(redactor: Redactor, found: Message) -> Message:
+    """Return what is kept of a message."""
+    return replace(found, content=_redacted(redactor, found.content, ""))
+
+
+def websocket(redactor: Redactor, found: WebSocket) -> WebSocket:
+    """Return what is kept of a WebSocket."""
+    return replace(
+        found,
+        messages=tuple(message(redactor, each) for each in found.messages),
+        reason=redactor.text(found.reason),
+    )
 
 
 def again(redactor: Redactor, found: Interaction) -> Interaction:
@@ -99,7 +146,9 @@ def again(redactor: Redactor, found: Interaction) -> Interaction:
             answered.status,
             _headers(redactor, _raw(answered.headers), frozenset()),
             _redacted(redactor, answered.body, answered.header("content-type") or ""),
+            answered.is_open,
         ),
+        None if found.websocket is None else websocket(redactor, found.websocket),
     )
 
 
@@ -111,13 +160,22 @@ def _raw(headers: Headers) -> list[tuple[bytes, bytes]]:
 
 
 def _parts(
-    redactor: Redactor, fields: Fields, body: bytes, volatile: frozenset[str], limit_bytes: int
+    redactor: Redactor,
+    fields: Fields,
+    body: bytes,
+    volatile: frozenset[str],
+    limit_bytes: int,
+    *,
+    is_cut: bool = False,
 ) -> tuple[Headers, bytes, str]:
     fields = tuple(fields)
     coding = _value(fields, b"content-encoding")
     if coding:
         try:
-            body = contentcoding.decoded(body, coding, limit_bytes)
+            if is_cut:
+                body, _ = contentcoding.beginning(body, coding, limit_bytes, is_cut=True)
+            else:
+                body = contentcoding.decoded(body, coding, limit_bytes)
         except CodingError:
             pass  # kept as it is, with the field
         else:

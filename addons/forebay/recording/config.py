@@ -93,8 +93,26 @@ def declare(loader: Loader) -> None:
         "recording_max_body_bytes",
         str,
         "10m",
-        "Exchanges with a longer body are not recorded.",
+        "Exchanges with a longer body are not recorded, nor WebSockets with more in all messages.",
     )
+    loader.add_option(
+        "recording_max_messages",
+        int,
+        10_000,
+        "WebSockets with more messages are not recorded.",
+    )
+
+
+def most_messages() -> int:
+    """Return how many messages of a WebSocket are recorded.
+
+    Raises:
+        ForebayError: when the option is no such number.
+    """
+    found: int = ctx.options.recording_max_messages
+    if found < 1:
+        raise ForebayError(f"recording_max_messages: expected 1 or more, found {found}")
+    return found
 
 
 def from_options() -> Config:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -24,6 +24,7 @@ class Words:
 
     Attributes:
         record: what records a request.
+        anew: what records everything.
         allow: what lets hosts pass.
         again: what answers a request once more.
         ignore: what has something not count.
@@ -32,6 +33,7 @@ class Words:
     """
 
     record: str
+    anew: str
     allow: str
     again: str
     ignore: str
@@ -41,6 +43,7 @@ class Words:
 
 IN_TESTS = Words(
     record="--record-mode=new_episodes, or --record-mode=all for all of the test",
+    anew="--record-mode=all",
     allow="@pytest.mark.recording(allow={!r})",
     again='@pytest.mark.recording(on_exhausted="repeat_last")',
     ignore="@pytest.mark.recording(ignore={!r})",
@@ -50,6 +53,7 @@ IN_TESTS = Words(
 )
 IN_COMMANDS = Words(
     record="forebay record --mode new_episodes, or forebay record for all",
+    anew="forebay record",
     allow="--allow HOST, for {}",
     again="--on-exhausted repeat_last",
     ignore="--ignore PART, for {}",
@@ -73,6 +77,7 @@ def failures(
         found.append(f"and {len(report['refused']) - _MOST_LISTED} more requests were refused")
     if report["refused"]:
         found.append(_help(report, words))
+    found += _unexpected(report, words)
     if report["fenced"]:
         found.append(
             f"expected no connection in mode {report['mode']}, found attempts to reach "
@@ -106,6 +111,10 @@ def warnings(report: Mapping[str, Any], words: Words = IN_TESTS) -> list[str]:
     found = [
         _untrusting(each, words) for each in _once(report["untrusting"]) if not _is_mistrust(each)
     ]
+    found += [
+        f"not played to its end, as the client has not said what came next: {each}"
+        for each in report.get("waiting", [])[:_MOST_LISTED]
+    ]
     if report["mode"] not in ("none", "passthrough"):
         found += [f"not recorded: {each}" for each in report["skipped"][:_MOST_LISTED]]
         found += [
@@ -138,6 +147,21 @@ def _refused(refused: Mapping[str, Any]) -> str:
             lines.append(f"  it differs in {each['part']} (- recorded, + asked):")
             lines += [f"    {line}" for line in difference(each["recorded"], each["asked"])]
     return "\n".join(lines)
+
+
+def _unexpected(report: Mapping[str, Any], words: Words) -> Iterator[str]:
+    """Yield what is wrong with messages of WebSockets."""
+    found = report.get("unexpected", [])
+    for each in found[:_MOST_LISTED]:
+        lines = [f"  {line}" for line in difference(each["recorded"], each["found"])]
+        yield "\n".join([f"unexpected message: {each['error']} (- recorded, + found):", *lines])
+    if len(found) > _MOST_LISTED:
+        yield f"and {len(found) - _MOST_LISTED} more messages were unexpected"
+    if found:
+        yield (
+            f"what can be done: record all of it anew where the server can be reached "
+            f"({words.anew}), or have a member of JSON not count (ignore: json:/a/b)"
+        )
 
 
 def difference(recorded: str, asked: str) -> list[str]:

@@ -63,15 +63,15 @@ class Matcher:
         ...     Request("GET", "http://h:80/?b=2&a=1"))
         True
         """
-        return tuple(self._values(request).values())
+        # Whatever is compared, a WebSocket answers a WebSocket only.
+        kind = "websocket" if request.url.startswith(("ws:", "wss:")) else ""
+        return (kind, *self._values(request).values())
 
     def differences(self, asked: Request, recorded: Request) -> list[Difference]:
         """Return the parts in which *asked* is another request than *recorded*."""
         mine, other = self._values(asked), self._values(recorded)
         return [
-            Difference(part, _cut(mine[part]), _cut(other[part]))
-            for part in mine
-            if mine[part] != other[part]
+            difference(part, mine[part], other[part]) for part in mine if mine[part] != other[part]
         ]
 
     def nearest(self, asked: Request, recorded: Sequence[Request]) -> int | None:
@@ -113,16 +113,16 @@ class Matcher:
             case "query":
                 return _pairs(url.query, self.query)
             case "body":
-                return self._body(request)
+                return self.content(request.body, request.header("content-type") or "")
             case _:
                 return request.header(part.removeprefix("header:")) or ""
 
-    def _body(self, request: Request) -> str:
-        if not request.body:
+    def content(self, data: bytes, content_type: str = "") -> str:
+        """Return the form in which contents are the same that mean the same."""
+        if not data:
             return ""
-        content_type = request.header("content-type") or ""
         kind = media_type(content_type)
-        text = request.body.decode("utf-8", "surrogateescape")
+        text = data.decode("utf-8", "surrogateescape")
         if kind == _FORM:
             return _pairs(text, self.form)
         if kind.startswith("multipart/") and (found := _BOUNDARY.search(content_type)):
@@ -136,7 +136,7 @@ class Matcher:
             return " ".join(_BLANKS.split(text)).strip()
         if text.isprintable():
             return text
-        return text if len(text) < 4096 else hashlib.sha256(request.body).hexdigest()
+        return text if len(text) < 4096 else hashlib.sha256(data).hexdigest()
 
     def _without(self, value: Any, at: tuple[str, ...] = ()) -> Any:
         if not self.members:
@@ -200,6 +200,11 @@ def _shared(one: str, other: str) -> float:
         return 1.0
     same = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), None)
     return (min(len(one), len(other)) if same is None else same) / longest
+
+
+def difference(part: str, asked: str, recorded: str) -> Difference:
+    """Return a difference, of long texts their beginnings."""
+    return Difference(part, _cut(asked), _cut(recorded))
 
 
 def _cut(text: str) -> str:

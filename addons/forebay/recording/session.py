@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from forebay.errors import ForebayError
 from forebay.recording import store, told
 from forebay.recording.config import Config
+from forebay.recording.conversation import Unexpected
 from forebay.recording.tape import Tape
 from forebay.trafficlog.redact import Redactor
 from forebay.trafficlog.scan import Scanner
@@ -78,12 +80,13 @@ class Session:
         """Return what became of all that was asked."""
         tape = self.tape
         scanner = Scanner(self.redactor)
+        places = self._places()
         secrets = [
-            f"{each.method} {self.redactor.target(each.url)}: {leak.field}: {leak.kind}"
-            for each, searchable in (
-                (found.request, told.searchable(found)) for found in tape.interactions()
-            )
-            for leak in scanner.leaks(searchable)
+            f"{found.request.method} {self.redactor.target(found.request.url)}: "
+            f"{leak.field}: {leak.kind}"
+            for found in tape.interactions()
+            for each in (told.searchable(found), *told.searchable_messages(found))
+            for leak in scanner.leaks(each)
         ]
         return {
             "cassette": None if self.config.path is None else str(self.config.path),
@@ -91,12 +94,30 @@ class Session:
             "recorded": tape.recorded is not None,
             "requests": [told.asked(each) for each in tape.asked],
             "refused": [told.refusal(each) for each in tape.refused[:_MOST_TOLD]],
-            "unused": [f"{each.method} {each.url}" for each in tape.unused[:_MOST_TOLD]],
+            "unexpected": [
+                told.unexpected(each, _place(places, each)) for each in tape.unexpected[:_MOST_TOLD]
+            ],
+            "waiting": [
+                f"{each.request.url}: message {each.at + 1}, {places.of(each.number, each.at)}"
+                for each in tape.conversations[:_MOST_TOLD]
+                if not (each.is_over or each.is_played)
+            ],
+            "unused": [
+                *(f"{each.method} {each.url}" for each in tape.unused[:_MOST_TOLD]),
+                *(
+                    f"{each.request.url}: messages from {each.at + 1} on"
+                    for each in tape.conversations[:_MOST_TOLD]
+                    if not each.is_played and each.unexpected is None
+                ),
+            ],
             "fenced": self.fenced[:_MOST_TOLD],
             "untrusting": self.untrusting[:_MOST_TOLD],
             "skipped": self.skipped[:_MOST_TOLD],
             "secrets": secrets[:_MOST_TOLD],
         }
+
+    def _places(self) -> store.Places:
+        return store.Places(self.config.path or Path())
 
     def status(self) -> dict[str, Any]:
         """Return in plain types what is done with requests, and what was."""
@@ -108,6 +129,7 @@ class Session:
             "interactions": len(tape.interactions()),
             **{each: outcomes[each] for each in ("played", "recorded", "passed", "failed", "open")},
             "refused": outcomes["refused"],
+            "unexpected": len(tape.unexpected),
             "fenced": len(self.fenced),
             "skipped": len(self.skipped),
             "untrusting": len(self.untrusting),
@@ -117,6 +139,8 @@ class Session:
         """Log what would otherwise be lost with the process."""
         for each in self.tape.refused:
             logger.warning("recording: %s", told.why(each))
+        for found in self.tape.unexpected:
+            logger.warning("recording: %s", told.what(found, _place(self._places(), found)))
         try:
             path = self.save()
         except ForebayError as error:
@@ -124,3 +148,8 @@ class Session:
         else:
             if path is not None:
                 logger.info("recording: %d interactions in %s", len(self.tape.interactions()), path)
+
+
+def _place(places: store.Places, found: Unexpected) -> str:
+    """Return where a message stands that was expected, or its WebSocket where none was."""
+    return places.of(found.number, None if found.is_more else found.message)

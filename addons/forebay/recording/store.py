@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from pathlib import Path
 
 from forebay import wholefile
@@ -44,6 +45,24 @@ def load(path: Path) -> list[Interaction] | None:
             f"expected UTF-8 text, found the byte 0x{data[error.start]:02x}", path, line
         ) from None
     return cassette.loads(text.replace("\r\n", "\n"), path, _SideFiles(side_folder(path)))
+
+
+class Places:
+    """Where interactions and messages stand in a cassette."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    @cached_property
+    def _text(self) -> str:
+        return self._path.read_bytes().decode("utf-8").replace("\r\n", "\n")
+
+    def of(self, number: int, message: int | None = None) -> str:
+        """Return path and line of an interaction, from 0, or of a message in it."""
+        try:
+            return f"{self._path}:{cassette.line(self._text, self._path, number, message)}"
+        except (OSError, UnicodeDecodeError, ForebayError, IndexError):
+            return str(self._path)  # somebody has changed it meanwhile
 
 
 class _SideFiles(dict[str, bytes]):

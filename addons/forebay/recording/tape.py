@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from forebay.recording.interaction import Interaction, Request, Response
+from forebay.recording.conversation import Conversation, Unexpected
+from forebay.recording.interaction import Interaction, Request, Response, WebSocket
 from forebay.recording.match import Difference, Matcher
 
 
@@ -38,9 +39,15 @@ class OnExhausted(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """Answer with this."""
+    """Answer with this.
+
+    Attributes:
+        response: the answer.
+        conversation: what is said after it, over a WebSocket.
+    """
 
     response: Response
+    conversation: Conversation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +108,9 @@ class Tape:
         mode: what happens to requests.
         matcher: tells which recording answers a request.
         on_exhausted: what happens when it was played already.
+        asked: what was seen.
+        refused: what was refused.
+        conversations: the WebSockets that were played.
     """
 
     recorded: Sequence[Interaction] | None = None
@@ -109,6 +119,7 @@ class Tape:
     on_exhausted: OnExhausted = OnExhausted.FAIL
     asked: list[Asked] = field(default_factory=list)
     refused: list[Refuse] = field(default_factory=list)
+    conversations: list[Conversation] = field(default_factory=list)
     _waiting: dict[tuple[str, ...], list[int]] = field(default_factory=dict)
     _times: dict[tuple[str, ...], list[int]] = field(default_factory=dict)
     _played: set[int] = field(default_factory=set)
@@ -144,15 +155,24 @@ class Tape:
             if number is not None:
                 self._played.add(number)
                 assert self.recorded is not None
-                response = self.recorded[number].response
-                self.asked.append(Asked(request, "played", response))
-                return Play(response)
+                found = self.recorded[number]
+                self.asked.append(Asked(request, "played", found.response))
+                return Play(found.response, self._conversation(request, number))
             if self.is_closed:
                 return self.refuse(request)
         seen = Asked(request, "open")
         self.asked.append(seen)
         self._slots.append(seen)
         return Record(len(self._slots) - 1)
+
+    def _conversation(self, request: Request, number: int) -> Conversation | None:
+        assert self.recorded is not None
+        found = self.recorded[number].websocket
+        if found is None:
+            return None
+        conversation = Conversation(request, number, found, self.matcher)
+        self.conversations.append(conversation)
+        return conversation
 
     def let_pass(self, request: Request) -> Pass:
         """Note a request that is neither played nor recorded."""
@@ -180,17 +200,22 @@ class Tape:
             return self._times[key][-1]
         return None
 
-    def finish(self, slot: int, response: Response | None) -> None:
-        """Keep the answer to a request that is recorded; None: there was none."""
+    def finish(
+        self, slot: int, response: Response | None, websocket: WebSocket | None = None
+    ) -> None:
+        """Keep the answer to a request that is recorded, and what came after; None: there was none.
+
+        A slot that is finished already stays as it is.
+        """
         seen = self._slots[slot]
         if not isinstance(seen, Asked):
-            return  # finished already
+            return
         if response is None:
             seen.outcome = "failed"
             self._slots[slot] = None
         else:
             seen.outcome, seen.response = "recorded", response
-            self._slots[slot] = Interaction(seen.request, response)
+            self._slots[slot] = Interaction(seen.request, response, websocket)
 
     @property
     def unused(self) -> list[Request]:
@@ -202,6 +227,11 @@ class Tape:
             for number, each in enumerate(self.recorded or ())
             if number not in self._played
         ]
+
+    @property
+    def unexpected(self) -> list[Unexpected]:
+        """The messages that were not as they were recorded."""
+        return [each.unexpected for each in self.conversations if each.unexpected is not None]
 
     @property
     def outcomes(self) -> Counter[str]:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Iterator
 from typing import Any
 
-from forebay.recording.interaction import Headers, Interaction, Request
+from forebay.recording.conversation import Unexpected
+from forebay.recording.interaction import Headers, Interaction, Request, Side
 from forebay.recording.tape import Asked, Refuse
 
 STATUS = 599
@@ -45,6 +47,23 @@ def refusal(found: Refuse) -> dict[str, Any]:
             for each in found.differences
         ]
     return said
+
+
+def what(found: Unexpected, place: str) -> str:
+    """Return in a line what is wrong with a message; *place* is where the recorded one is."""
+    url, number = found.request.url, found.message + 1
+    if found.is_more:
+        return f"{url}: expected no message after the {found.message} of {place}, found one more"
+    return f"{url}: expected message {number} as in {place}, found another"
+
+
+def unexpected(found: Unexpected, place: str) -> dict[str, str]:
+    """Return what is known about a message that is not the recorded one."""
+    return {
+        "error": what(found, place),
+        "recorded": found.difference.recorded,
+        "found": found.difference.asked,
+    }
 
 
 def answer(found: Refuse, cassette: str) -> bytes:
@@ -105,6 +124,13 @@ def searchable(found: Interaction) -> dict[str, Any]:
         if body:
             said[f"forebay.{name}.body"] = _searchable_body(body)
     return said
+
+
+def searchable_messages(found: Interaction) -> Iterator[dict[str, Any]]:
+    """Yield the messages of a WebSocket as `searchable` does bodies."""
+    for each in () if found.websocket is None else found.websocket.messages:
+        name = "request" if each.side is Side.CLIENT else "response"
+        yield {f"forebay.{name}.body": _searchable_body(each.content)}
 
 
 def _searchable_body(body: bytes) -> dict[str, str]:

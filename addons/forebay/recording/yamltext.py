@@ -5,8 +5,8 @@ So the few forms that `dumps` writes are read here; on anything else (a file
 that was edited by hand) `loads` says so, and a library has to read it.
 
 Those forms: mappings and lists in block style, two spaces deep; integers; words
-that no YAML version takes for anything else; ``"…"`` with JSON's escapes;
-``|``, ``|-`` and ``|+``, with an indentation indicator where it is needed.
+that no YAML version takes for anything else; ``"…"`` with JSON's escapes, or
+``'…'`` for texts with double quotes in them; ``|``, ``|-`` and ``|+``, with an indentation indicator where it is needed.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ _UNPRINTABLE = re.compile(
     "[^\t\n\x20-\x7e\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]|[\u2028\u2029]"
 )
 _QUOTED = re.compile(r'"(?:[^"\\]|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4})*"').fullmatch
+_SINGLE = re.compile(r"'[^'\t\n]*'").fullmatch
 _KEY = re.compile(r'([A-Za-z][A-Za-z0-9_./+-]*|"(?:[^"\\]|\\.)*"):(?: (.+))?', re.DOTALL).fullmatch
 _BLOCK = re.compile(r"\|([1-9]?)([+-]?)").fullmatch
 
@@ -116,6 +117,8 @@ def _key(text: str) -> str:
 def _flow(text: str) -> str:
     if len(text) < 2000 and _PLAIN(text) and text.lower() not in _WORDS:
         return text
+    if '"' in text and _SINGLE(f"'{text}'") and not _UNPRINTABLE.search(text):
+        return f"'{text}'"  # JSON and entity tags, as they are
     return _quoted(text)
 
 
@@ -200,6 +203,8 @@ class _Lines:
             return self._block(text, at, indent + "  ")
         if text[0] == '"':
             return _unquoted(text, at), at + 1
+        if text[0] == "'" and _SINGLE(text) and not _UNPRINTABLE.search(text):
+            return text[1:-1], at + 1
         if _INTEGER(text):
             return int(text), at + 1
         if text in ("{}", "[]"):

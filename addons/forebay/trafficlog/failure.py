@@ -21,6 +21,8 @@ SHUTDOWN = "shutdown"
 """The proxy was stopped before the attempt ended."""
 LEFT = "client_disconnected"
 """The client closed its connection before the attempt ended."""
+RESET = "stream_reset"
+"""The client took back its request (HTTP/2)."""
 OTHER = "_OTHER"
 """None of these; OpenTelemetry's word for it."""
 
@@ -34,7 +36,7 @@ _WORDINGS = (
     ("Client disconnected.", "", LEFT),
     ("client disconnected", "", LEFT),  # while the server was being connected
     ("Upstream proxy ", "refused HTTP CONNECT", CONNECT),
-    ("stream reset by client", "", "stream_reset"),
+    ("stream reset by client", "", RESET),
     ("", "without sending complete message body", "truncated"),
     ("server closed connection", "", "connection_closed"),
     ("peer closed connection", "", "connection_closed"),

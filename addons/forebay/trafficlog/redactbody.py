@@ -10,7 +10,7 @@ import json
 import re
 from typing import Any
 
-from forebay.mediatype import is_json, media_type
+from forebay.mediatype import EVENTS, is_json, media_type
 from forebay.trafficlog.redact import Mode, Redactor
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|"|[\[\]{},]', re.DOTALL)
@@ -23,6 +23,8 @@ _CODE = ("html", "javascript", "ecmascript", "css", "svg", "wasm", "typescript")
 _CDATA = re.compile(r"<([\w.:-]{1,64})((?:\s[^<>]*)?)>\s*<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
 _BOUNDARY = re.compile(r'boundary="?([^";,]{1,200})"?', re.IGNORECASE)
 _PART_NAME = re.compile(r'[;\s]name="?([^";\r\n]{0,200})', re.IGNORECASE)
+# Lines of data that follow each other are one text (HTML §9.2.6).
+_DATA = re.compile(r"(?:data:[^\r\n]*(?:\r\n|\r|\n|\Z))+|(?!data:)[^\r\n]+")
 _FORM = "application/x-www-form-urlencoded"
 
 
@@ -39,6 +41,8 @@ def body(redactor: Redactor, text: str, content_type: str) -> str:
         return redactor.form(text)
     if kind.startswith("multipart/") and (found := _BOUNDARY.search(content_type)):
         return _multipart(redactor, text, found[1].strip())
+    if kind == EVENTS:
+        return _DATA.sub(lambda found: _event(redactor, found), text)
     if is_json(kind) or text.lstrip()[:1] in ("{", "["):
         return _json(redactor, text)
     if "<" in text:
@@ -46,6 +50,19 @@ def body(redactor: Redactor, text: str, content_type: str) -> str:
         text = _CDATA.sub(lambda found: _element(redactor, found), text)
         text = _INPUT.sub(lambda found: _input(redactor, found), text)
     return redactor.prose(text, is_code=any(word in kind for word in _CODE))
+
+
+def _event(redactor: Redactor, found: re.Match[str]) -> str:
+    """Return the lines of an event without secrets, with its data as a body of its own."""
+    lines = found[0].splitlines(keepends=True)
+    data = "\n".join(line[5:].lstrip(" ").rstrip("\r\n") for line in lines)
+    if found[0][:5] != "data:":
+        return redactor.prose(found[0], is_code=False)
+    clean = body(redactor, data, "")
+    if clean == data:
+        return found[0]
+    end = lines[-1][len(lines[-1].rstrip("\r\n")) :]
+    return "\n".join(f"data: {line}" for line in clean.split("\n")) + end
 
 
 def _element(redactor: Redactor, found: re.Match[str]) -> str:
