@@ -6,7 +6,8 @@ that was edited by hand) `loads` says so, and a library has to read it.
 
 Those forms: mappings and lists in block style, two spaces deep; integers; words
 that no YAML version takes for anything else; ``"…"`` with JSON's escapes, or
-``'…'`` for texts with double quotes in them; ``|``, ``|-`` and ``|+``, with an indentation indicator where it is needed.
+``'…'`` for texts with double quotes in them; ``|``, ``|-`` and ``|+``, with an
+indentation indicator where it is needed.
 """
 
 from __future__ import annotations
