@@ -104,7 +104,7 @@ def test_how_requests_are_compared(origin):
         (["--", "no-such-program"], "expected a command that can be run, found 'no-such-program'"),
         (
             ["--file", "bad.yaml", "--", "true"],
-            "bad.yaml:1: expected a cassette of version 1, found",
+            "bad.yaml:1: expected a cassette of version 2 or older, found",
         ),
         (["--match", "colour", "--", "true"], "recording_match: expected method, scheme"),
         (["--redact", "no.yaml", "--", "true"], "expected a file of rules, found no.yaml"),

@@ -193,7 +193,7 @@ def test_what_is_new_is_added_by_one_test_only(suite, origin):
 def test_a_cassette_that_cannot_be_read_is_one_line(suite, origin):
     """With the file, and the line in it; it stays as it is."""
     damaged = {
-        "newer": ("version: 9\ninteractions: []\n", "1: expected a cassette of version 1, found version 9"),
+        "newer": ("version: 9\ninteractions: []\n", "1: expected a cassette of version 2 or older, found version 9"),
         "halved": ("version: 1\ninteractions:\n- request: {}\n", "3:3: request: expected the key"),
         "no_yaml": ("version: 1\ninteractions: [\n", "2: expected valid YAML"),
     }  # fmt: skip

@@ -102,7 +102,7 @@ def test_recorded_twice_is_the_same_text():
         (
             "version: 1",
             "version: 3",
-            "c.yaml:2: expected a cassette of version 2, found version 3, which a newer Forebay has written",
+            "c.yaml:2: expected a cassette of version 2 or older, found version 3, which a newer Forebay has written",
         ),
         ("version: 1", "version: 0", "c.yaml:2:1: version: expected version 1 or 2, found 0"),
         ("version: 1\n", "", "expected the key 'version', found none"),

@@ -101,8 +101,8 @@ def loads(text: str, path: Path, files: Mapping[str, bytes]) -> list[Interaction
         raise RuleErrors(
             [
                 RuleError(
-                    f"expected a cassette of version {VERSION}, found version {found[1]}, which a "
-                    "newer Forebay has written",
+                    f"expected a cassette of version {VERSION} or older, found version {found[1]}, "
+                    "which a newer Forebay has written",
                     path,
                     line,
                 )
