@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from forebay import yamltree
 from forebay.cli import importing, lint, rules
 from forebay.rewrite import load
+from forebay.rewrite.importer import Imported
 
 ALL_TYPES = [
     "main_frame",
@@ -210,6 +215,20 @@ class TestFilesOfOtherTools:
 
         assert (status, out) == (2, [])
         assert err.startswith(f"forebay rules: {said}")
+
+
+@given(name=st.text(), value=st.text() | st.text(alphabet="ab \\\"'", min_size=4000, max_size=5000))
+def test_what_is_written_is_what_is_read(name, value):
+    r"""Also longer texts than ruamel.yaml would put on a line, with spaces and backslashes."""
+    rules_ = [{"request": {"set": {name: value}}}]
+
+    text = importing.as_yaml(Imported(rules_, notes=[value]))
+
+    assert yamltree.parse(text, Path("f.yaml")).value == {"rules": rules_}
+
+
+def test_a_byte_order_mark_is_no_part_of_the_rules(run, write):
+    assert run("import", "--dnr", write("\ufeff" + json.dumps([BLOCK]), "r.json"))[0] == 0
 
 
 def test_its_output_is_a_file_of_rules(tmp_path, capsys):

@@ -162,7 +162,8 @@ def as_yaml(found: Imported) -> str:
     """Return the rules as the text of a rewrite file, each below what is noted of it."""
     yaml = YAML()
     yaml.default_flow_style = False
-    yaml.width = 4096
+    yaml.width = sys.maxsize  # no value is folded: ruamel.yaml breaks some where it folds them
+    yaml.representer.ignore_aliases = lambda _: True
     rules = CommentedSeq(found.rules)
     for i, note in enumerate(found.notes):
         if note:
