@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from forebay.cli.importing import _check, as_yaml
 from forebay.errors import ForebayError
@@ -17,6 +20,29 @@ from forebay.rewrite.parse import parse
 from rewrite.builders import answered
 
 ALL = {"resourceTypes": sorted(ALL_TYPES)}
+SAMPLE = {
+    "id": 1,
+    "priority": 1,
+    "condition": ALL | {"urlFilter": "||a.example/", "requestMethods": ["get"]},
+    "action": {
+        "type": "redirect",
+        "redirect": {"transform": {"queryTransform": {
+            "removeParams": ["a"],
+            "addOrReplaceParams": [{"key": "b", "value": "1", "replaceOnly": False}],
+        }}},
+    },
+}  # fmt: skip
+_TRANSFORM = ("action", "redirect", "transform")
+PATHS = [
+    *[(key,) for key in SAMPLE],
+    *[("condition", key) for key in (*SAMPLE["condition"], "domainType", "regexFilter", "excludedRequestDomains", "requestDomains")],
+    ("action", "type"), ("action", "redirect"), _TRANSFORM, (*_TRANSFORM, "queryTransform"),
+    (*_TRANSFORM, "queryTransform", "addOrReplaceParams"),
+    (*_TRANSFORM, "queryTransform", "addOrReplaceParams", 0),
+    (*_TRANSFORM, "queryTransform", "removeParams"),
+]  # fmt: skip
+WORDS = ["type", "redirect", "url", "transform", "host", "path", "regexSubstitution", "header",
+         "urlFilter", "resourceTypes", "key", "value", "id", "condition", "action"]  # fmt: skip
 
 
 def dnr(*rules):
@@ -41,6 +67,10 @@ def headers(*operations, of="requestHeaders"):
 
 def to(**redirect):
     return {"type": "redirect", "redirect": redirect}
+
+
+def put(given):
+    return to(transform={"queryTransform": {"addOrReplaceParams": given}})
 
 
 def location(found):
@@ -80,11 +110,11 @@ def test_without_types_a_rule_is_for_all_but_pages_and_for_nothing_that_does_not
 
 @pytest.mark.parametrize(
     ("priority", "expected"),
-    [pytest.param(1, 200, id="equal"), (2, 200), pytest.param(0, 403, id="lower")],
+    [pytest.param(2, 200, id="equal"), (3, 200), pytest.param(1, 403, id="lower")],
 )
 def test_an_allow_is_an_exception_of_what_ranks_below_it(priority, expected):
     text = yaml_of(
-        rule(1, "block", {"requestDomains": ["a.example"]}),
+        rule(1, "block", {"requestDomains": ["a.example"]}, 2),
         rule(2, "allow", {"urlFilter": "/ok"}, priority),
     )
 
@@ -96,6 +126,14 @@ def test_an_allow_does_not_end_other_rules():
     assert "stop" not in yaml_of(
         rule(1, "allow", {"urlFilter": "/ok"}), rule(2, "block", {"urlFilter": "x"})
     )
+
+
+def test_an_exception_that_sees_only_short_urls_holds_for_all_long_ones():
+    text = yaml_of(rule(1, "block"), rule(2, "allow", {"urlFilter": "||a.example/x*ok^"}))
+
+    for url, expected in [("x1ok", 200), ("x1", 403), ("x" + 2100 * "1" + "ok", 200)]:
+        assert status(text, f"https://a.example/{url}") == expected
+    assert status(text, "https://b.example/" + 2100 * "1") == 403
 
 
 def test_two_allows_are_two_exceptions():
@@ -289,7 +327,17 @@ class TestHeaders:
         (to(transform={"path": 1}), {}, "expected texts"),
         (to(transform={"queryTransform": {}, "host": "a"}), {}, "queryTransform beside other parts"),
         (to(transform={"queryTransform": {}}), {}, "expected something to do, found nothing"),
-        (to(transform={"queryTransform": 1}), {}, "expected removeParams and addOrReplaceParams"),
+        (to(transform={"queryTransform": 1}), {}, "queryTransform: expected an object, found 1"),
+        (to(transform={"queryTransform": {"x": 1}}), {}, "queryTransform.x: unknown here"),
+        (put(1), {}, "addOrReplaceParams: expected a list, found 1"),
+        (put(None), {}, "addOrReplaceParams: expected a list, found None"),
+        (put([{"key": "a", "value": "1", "replaceOnly": "no"}]), {}, "and replaceOnly, found"),
+        (put([{"key": "a", "value": "1"}] * 2), {}, "expected each key once, found 'a' again"),
+        (to(regexSubstitution="https://b/{\\1}"), {"regexFilter": "^https://a/(.*)"}, "no group in braces"),
+        ({"type": "block", "redirect": {}}, {}, "action.redirect: unknown here"),
+        ({"type": "modifyHeaders", "requestHeaders": [{"header": "A", "operation": "set", "value": "1", "regexFilter": "x"}]}, {}, "expected header, operation"),
+        ("block", {"regexFilter": "^https://a/[[a]"}, "expected a regex, found .*: Possible nested set"),
+        ("block", {"urlFilter": "|wss://a"}, "a proxy sees WebSockets as http"),
         (to(transform={"queryTransform": {"removeParams": ["a*"]}}), {}, "a list of names without"),
         (to(transform={"queryTransform": {"addOrReplaceParams": [{}]}}), {}, "expected key and value"),
         (headers(("append", "Cookie", "a=b")), {}, "two lines of Cookie"),
@@ -316,18 +364,64 @@ def test_what_is_left_and_why(action, condition, said):
     ("value", "said"),
     [
         (1, "rule 0: expected an object, found 1"),
-        ({"id": "a"}, "rule 0: id: expected a whole number, found 'a'"),
-        ({"id": 1, "priority": True}, "rule 1: priority: expected a whole number, found True"),
+        ({"id": "a"}, "rule 0: id: expected a number from 1 to 2147483647, found 'a'"),
+        (
+            {"id": 1, "priority": True},
+            "rule 1: priority: expected a number from 1 to 2147483647, found True",
+        ),
         ({"id": 1, "action": 1}, "rule 1: action: expected an object, found 1"),
-        ({"id": 1, "name": 1}, "rule 1: name: unknown here"),
+        ({}, "rule 0: id: expected a number from 1 to 2147483647, found None"),
+        (
+            {"id": 1, "priority": 2**31},
+            "rule 1: priority: expected a number from 1 to 2147483647, found 2147483648",
+        ),
+        ({**rule(1, "block"), "name": 1}, "rule 1: name: unknown here"),
     ],
 )
 def test_what_is_no_rule(value, said):
-    assert dnr(value).left == [f"r.json:1: {said}"]
+    """It costs that rule only, as in Chrome."""
+    found = dnr(value, rule(2, "block"))
+
+    assert found.left == [f"r.json:1: {said}"]
+    assert len(found.rules) == 1
+
+
+def test_many_exceptions_of_one_rule_are_refused():
+    """Each of many rules with each of many exceptions takes minutes to read."""
+    allowing = [rule(i, "allow", {"urlFilter": f"/{i}"}) for i in range(2, 104)]
+
+    assert dnr(rule(1, "block"), *allowing).left == [
+        "r.json:1: rule 1: more than 100 allowing rules may hold it off"
+    ]
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(WORDS) | st.text(), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@given(value=_JSON, path=st.sampled_from(PATHS))
+def test_whatever_stands_in_the_place_of_a_value_is_read_or_listed(value, path):
+    """And what is read is a file that the loader accepts."""
+    given_ = deepcopy(SAMPLE)
+    inner = given_
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = value
+
+    found = imported_dnr(json.dumps([given_]), "r.json", check=_check)
+
+    assert len(parse(as_yaml(found), Path("f.yaml"))) == len(found.rules)
+    assert found.rules or found.left
 
 
 def test_each_rule_is_at_its_line():
-    text = '\ufeff[\n {"id": 1},\n\n {"id": 2}\n]\n'
+    text = '[\n {"id": 1},\n\n {"id": 2}\n]\n'
 
     assert [line[:9] for line in imported_dnr(text, "r.json", check=_check).left] == [
         "r.json:2:",
@@ -339,6 +433,7 @@ def test_each_rule_is_at_its_line():
     ("text", "said"),
     [
         ("", "r.json: expected a list of rules in JSON, found none"),
+        (f"[{'1' * 5000}]", "r.json:1: expected numbers of a few digits, found one of thousands"),
         ("{}", "r.json: expected a list of rules in JSON, found none"),
         ("[1 2]", "r.json:1:4: expected JSON, found otherwise: Expecting ',' delimiter"),
         ("[1]\n2", "r.json:1:4: expected JSON, found otherwise: Extra data"),

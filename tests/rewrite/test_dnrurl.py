@@ -80,7 +80,7 @@ def test_what_means_something_else_here(text, said):
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("|http://a", True), ("|https*", True), ("^https?://a", True), ("||a", False), ("http", False)],
+    [("|http://a", True), ("|https*", True), ("^https?://a", True), ("||a", False), ("http", False), ("||http.example/", False), ("https://a", True), ("^(?:https?|wss?)://a", False)],
 )  # fmt: skip
 def test_a_named_scheme_is_none_of_websockets(text, expected):
     assert (websocket_exception(text) is not None) is expected

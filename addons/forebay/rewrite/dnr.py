@@ -21,11 +21,16 @@ from forebay.errors import ForebayError, RuleError
 from forebay.rewrite.dnraction import SPLIT, edits_of
 from forebay.rewrite.dnrcondition import DEST, Condition, Section, bounds_of, condition_of
 from forebay.rewrite.importer import Imported
+from forebay.rewrite.patterns import LONGEST_URL, REGEX, url_pattern
 
 MOST_RULES = 2000
+MOST_EXCEPTIONS = 100
+"""So many one rule may have."""
 _RANKS = ["allow", "allowAllRequests", "block", "upgradeScheme", "redirect", "modifyHeaders"]
 _KEYS = {"id", "priority", "action", "condition"}
 _BLANK = " \t\r\n"
+_MOST = 2**31 - 1
+"""Chrome's numbers have 32 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +84,7 @@ def _items(text: str, name: str) -> list[tuple[Any, int]]:
     """Return the values of the list that *text* is, each with its line."""
     decoder = json.JSONDecoder()
     found: list[tuple[Any, int]] = []
-    at, line, counted = _behind_blank(text.removeprefix("\ufeff"), 0), 1, 0
-    text = text.removeprefix("\ufeff")
+    at, line, counted = _behind_blank(text, 0), 1, 0
     try:
         if text[at : at + 1] != "[":
             raise ForebayError(f"{name}: expected a list of rules in JSON, found none")
@@ -101,6 +105,10 @@ def _items(text: str, name: str) -> list[tuple[Any, int]]:
         raise ForebayError(
             f"{name}:{error.lineno}:{error.colno}: expected JSON, found otherwise: {error.msg}"
         ) from None
+    except ValueError:
+        raise ForebayError(
+            f"{name}:{line}: expected numbers of a few digits, found one of thousands"
+        ) from None
     except RecursionError:
         raise ForebayError(f"{name}:{line}: expected JSON, found lists in lists too deep") from None
     if len(found) > MOST_RULES:
@@ -119,22 +127,22 @@ def _behind_blank(text: str, at: int) -> int:
 
 def _given(value: Any, place: str) -> _Given:
     """Return the rule that *value* is; what is no rule, with the reason."""
-    # Whatever it is, it might have been an exception of all.
-    number, priority, kind = 0, 1, "allow"
+    # Chrome passes over what it cannot read; so it holds nothing off.
+    number, priority, kind = 0, 1, "block"
     action: Section = {}
     condition = Condition()
     try:
         if not isinstance(value, dict):
             raise RuleError(f"expected an object, found {value!r:.70}")
-        number = _integer(value, "id", 0)
+        number = _integer(value, "id", None)
         priority = _integer(value, "priority", 1)
-        for key in value.keys() - _KEYS:
-            raise RuleError(f"{key}: unknown here")
         action = _object(value, "action")
         found = action.get("type")
         if found not in _RANKS:
             raise RuleError(f"action.type: expected {', '.join(_RANKS)}, found {found!r:.70}")
         kind = str(found)
+        for key in sorted(value.keys() - _KEYS):
+            raise RuleError(f"{key:.70}: unknown here")
         conditions = _object(value, "condition")
         condition = bounds_of(conditions)
         condition = condition_of(conditions)
@@ -154,10 +162,10 @@ def _object(value: Section, key: str) -> Section:
     return found
 
 
-def _integer(value: Section, key: str, default: int) -> int:
+def _integer(value: Section, key: str, default: int | None) -> int:
     found = value.get(key, default)
-    if isinstance(found, bool) or not isinstance(found, int):
-        raise RuleError(f"{key}: expected a whole number, found {found!r:.70}")
+    if isinstance(found, bool) or not isinstance(found, int) or not 0 < found <= _MOST:
+        raise RuleError(f"{key}: expected a number from 1 to {_MOST}, found {found!r:.70}")
     return found
 
 
@@ -183,7 +191,9 @@ def _rules(
             )
         if not each.condition.match:
             raise RuleError(f"rule {each.number} ({each.kind}, {each.place}) holds it off always")
-        condition.unless.append(deepcopy(each.condition.match))
+        if len(condition.unless) > MOST_EXCEPTIONS:
+            raise RuleError(f"more than {MOST_EXCEPTIONS} allowing rules may hold it off")
+        condition.unless += _exceptions(each.condition.match)
         if each.condition.looks_at_browsers_fields:
             # Without that field nobody knows whether it is allowed.
             condition.match.setdefault("request_header", {}).setdefault(DEST, ["*"])
@@ -194,6 +204,16 @@ def _rules(
         whose = "" if given.condition.looks_at_browsers_fields else ", which an allow goes by"
         raise RuleError(f"over http browsers do not say what type of resource they ask for{whose}")
     return made
+
+
+def _exceptions(match: Section) -> list[Section]:
+    """Return what *match* holds for; of URLs longer than its regex is searched in, all."""
+    found = [deepcopy(match)]
+    if "url" in match:
+        limit = getattr(url_pattern(match["url"]), "limit_chars", LONGEST_URL)
+        if limit < LONGEST_URL:
+            found.append({**deepcopy(match), "url": f"{REGEX}^.{{{limit + 1}}}"})
+    return found
 
 
 def _is_plain(match: Section) -> bool:

@@ -18,8 +18,14 @@ from forebay.rewrite.patterns import REGEX
 SPLIT = "split"
 """Which of a header rule's edits it has, ``set`` or ``append``; taken out before it is written."""
 
+_ONLY_REPLACED: list[Section] = [{"replaceOnly": True}]
+_PUT: list[Section] = [{}, {"replaceOnly": False}]
 _STATUS = 307
 """With it a browser redirects on behalf of an extension."""
+_KEYS = {
+    "redirect": {"type", "redirect"},
+    "modifyHeaders": {"type", "requestHeaders", "responseHeaders"},
+}
 _GROUP = re.compile(r"\\(.?)", re.DOTALL)
 _PORT = re.compile(r"[0-9]{1,5}", re.ASCII).fullmatch
 _HOST = re.compile(r"[A-Za-z0-9_.-]+", re.ASCII).fullmatch
@@ -32,7 +38,18 @@ def edits_of(kind: str, action: Section, condition: Condition) -> list[Section]:
     Raises:
         RuleError: when it cannot be said here, or is none.
     """
+    _no_more_than(action, _KEYS.get(kind, {"type"}), "action")
     return _MAKERS[kind](action, condition)
+
+
+def _no_more_than(given: Section, known: set[str], what: str) -> None:
+    """Make sure that nothing of *given* is left out.
+
+    Raises:
+        RuleError: when it has other keys than *known*.
+    """
+    for key in sorted(given.keys() - known):
+        raise RuleError(f"{what}.{key:.70}: unknown here")
 
 
 def _block(action: Section, condition: Condition) -> list[Section]:
@@ -106,6 +123,8 @@ def _substituted(text: str, condition: Condition) -> str:
         return f"\0{first + int(found[1])}\0"
 
     marked = plain(_GROUP.sub(group, text))
+    if "{\0" in marked and "\0}" in marked:
+        raise RuleError(f"regexSubstitution: expected no group in braces, found {text!r:.70}")
     to = re.sub("\0([0-9]+)\0", r"{re.\1}", marked)
     return ("" if is_begun else "{re.1}") + to + ("" if is_ended else f"{{re.{first + count + 1}}}")
 
@@ -117,8 +136,7 @@ def _transformed(given: Section, condition: Condition) -> Section:
     its whole URL; all else is a redirect, as the client must know of it.
     """
     known = {"scheme", "host", "port", "path", "query", "queryTransform", "fragment"}
-    for key in given.keys() - known:
-        raise RuleError(f"redirect.transform.{key}: unknown here")
+    _no_more_than(given, known, "redirect.transform")
     if "queryTransform" in given:
         if len(given) > 1:
             raise RuleError("redirect.transform: queryTransform beside other parts")
@@ -168,10 +186,9 @@ def _transformed(given: Section, condition: Condition) -> Section:
 
 
 def _query(given: Any) -> Section:
-    if not isinstance(given, dict) or not given.keys() <= {"removeParams", "addOrReplaceParams"}:
-        raise RuleError(
-            "redirect.transform.queryTransform: expected removeParams and addOrReplaceParams"
-        )
+    if not isinstance(given, dict):
+        raise RuleError(f"queryTransform: expected an object, found {given!r:.70}")
+    _no_more_than(given, {"removeParams", "addOrReplaceParams"}, "queryTransform")
     found: Section = {}
     removed = given.get("removeParams", [])
     if not isinstance(removed, list) or any(
@@ -180,16 +197,24 @@ def _query(given: Any) -> Section:
         raise RuleError("removeParams: expected a list of names without *")
     if removed:
         found["remove"] = removed
-    for each in given.get("addOrReplaceParams", []):
+    put = given.get("addOrReplaceParams", [])
+    if not isinstance(put, list):
+        raise RuleError(f"addOrReplaceParams: expected a list, found {put!r:.70}")
+    seen: set[str] = set()
+    for each in put:
         match each:
-            case {"key": str(key), "value": str(value), "replaceOnly": True} if key:
+            case {"key": str(key), "value": str(value), **more} if key and more in _ONLY_REPLACED:
                 found.setdefault("replace", {})[key] = {"(?s)^.*": plain(value)}
-            case {"key": str(key), "value": str(value)} if key:
+            case {"key": str(key), "value": str(value), **more} if key and more in _PUT:
                 found.setdefault("set", {})[key] = plain(value)
             case _:
                 raise RuleError(
-                    f"addOrReplaceParams: expected key and value as texts, found {each!r:.70}"
+                    "addOrReplaceParams: expected key and value as texts, and replaceOnly, "
+                    f"found {each!r:.70}"
                 )
+        if key in seen:
+            raise RuleError(f"addOrReplaceParams: expected each key once, found {key!r:.70} again")
+        seen.add(key)
     if not found:
         raise RuleError("queryTransform: expected something to do, found nothing")
     return found
@@ -205,11 +230,15 @@ def _headers(action: Section, condition: Condition) -> list[Section]:
         seen: set[str] = set()
         for each in given:
             match each:
-                case {"header": str(name), "operation": "remove"}:
+                case {"header": str(name), "operation": "remove", **more} if not more:
                     sets.setdefault(phase, {}).setdefault("remove", []).append(name)
-                case {"header": str(name), "operation": "set", "value": str(value)}:
+                case {"header": str(name), "operation": "set", "value": str(value), **more} if (
+                    not more
+                ):
                     sets.setdefault(phase, {}).setdefault("set", {})[name] = plain(value)
-                case {"header": str(name), "operation": "append", "value": str(value)}:
+                case {"header": str(name), "operation": "append", "value": str(value), **more} if (
+                    not more
+                ):
                     if name.lower() == "cookie":
                         raise RuleError(f"{key}: two lines of Cookie; write it as cookie.set")
                     appends.setdefault(phase, {}).setdefault("append", {})[name] = plain(value)

@@ -13,14 +13,19 @@ import re
 
 from forebay.errors import RuleError
 from forebay.regexes import LIMIT_PATTERN
+from forebay.rewrite.patterns import REGEX, url_pattern
 
 _SEPARATOR = r"(?:[^0-9A-Za-z_.%-]|$)"
 _DOMAIN = "^[a-z][a-z0-9+.-]*://(?:[^/?#]*[.])?"
 _WHOLE_HOST = re.compile(r"\|\|([A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)[/^]\*?\Z", re.ASCII).match
 _HOST = re.compile(r"\|\|([A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)[/^:?|]", re.ASCII).match
-_NAMES_SCHEME = re.compile(r"(?:\||\^|\\A)\(?\??:?(?:http|ws)", re.IGNORECASE).match
+_NAMES_HTTP = re.compile(
+    r"(?:\||\^|\\A)\(?\??:?http|.*?https?[?)]*:", re.IGNORECASE
+).match  # at the beginning, or with its colon
+_NAMES_WS = re.compile(r"(?:\||\^|\\A)?\(?\??:?ws[s()?]*:", re.IGNORECASE).match
+_NAMES_WS_TOO = re.compile(r"[(|:]wss?\??[|)]", re.IGNORECASE).search
 # Python reads these otherwise than RE2, or not at all.
-_ONLY_RE2 = re.compile(r"\\[CQEpPz]|\[\[:|\(\?[A-Za-z]*[Us-]").search
+_ONLY_RE2 = re.compile(r"\\[CQEpPz]|\[\[:|\(\?[A-Za-z]*[Us-]|\{,").search
 _WEBSOCKET = {"request_header": {"Upgrade": ["regex:(?i)websocket"]}}
 
 
@@ -41,6 +46,7 @@ def of_filter(
     """
     if not text or not text.isascii() or text.startswith("||*"):
         raise RuleError(f"expected a urlFilter of ASCII characters, found {text!r:.70}")
+    _check_scheme(text)
     whole = _WHOLE_HOST(text)
     if whole is not None and not as_regex:
         return f".{whole[1].lower()}", None
@@ -76,16 +82,20 @@ def of_regex(text: str, *, is_case_sensitive: bool) -> str:
     found = _ONLY_RE2(text)
     if found is not None:
         raise RuleError(f"a regex with {found[0]}, which is read otherwise here")
-    try:
-        re.compile(text)
-    except (re.error, RecursionError, OverflowError) as error:
-        raise RuleError(f"expected a regex, found {text!r:.70}: {error}") from None
-    return text if is_case_sensitive or text.startswith("(?i)") else f"(?i){text}"
+    _check_scheme(text)
+    made = text if is_case_sensitive or text.startswith("(?i)") else f"(?i){text}"
+    url_pattern(f"{REGEX}{made}")
+    return made
+
+
+def _check_scheme(text: str) -> None:
+    if _NAMES_WS(text):
+        raise RuleError("a pattern for ws: a proxy sees WebSockets as http")
 
 
 def websocket_exception(text: str) -> dict[str, dict[str, list[str]]] | None:
     """Return the exception that a pattern naming ``http`` needs: here ``ws`` is seen as that."""
-    return _WEBSOCKET if _NAMES_SCHEME(text) else None
+    return _WEBSOCKET if _NAMES_HTTP(text) and not _NAMES_WS_TOO(text) else None
 
 
 def _part(text: str) -> str:
