@@ -84,6 +84,39 @@ def test_a_rule_that_moves_a_request_does_not_keep_it_from_the_others():
     assert values(found.request.fields, b"x-a") == [b"1"]
 
 
+HOST_RULE = rewriting(4, newValue="b.example")
+PATH_RULE = rewriting(5, matchValue="/v1/", newValue="/v2/")
+
+
+def test_path_and_host_of_a_request_are_both_changed():
+    """Whichever stands first."""
+    text = as_yaml(charles(sets(HOST_RULE, PATH_RULE)))
+
+    assert answered(text, "https://a.example/v1/x").exchange.url == "https://b.example/v2/x"
+
+
+@pytest.mark.parametrize(
+    ("rules", "where", "said"),
+    [
+        ([HOST_RULE, ADD.replace("matchRequest", "matchResponse")], location(host="a.example"), "c.xml:6: Rewrite, 'My set', add header: behind host (c.xml:5) its"),
+        ([HOST_RULE, PATH_RULE], location(host="a.example", path="/v1/*"), "c.xml:6: Rewrite, 'My set', path: behind host (c.xml:5) its"),
+        ([rewriting(6, matchValue="a.", newValue="b."), PATH_RULE], location(host="a.example"), "c.xml:6: Rewrite, 'My set', path: behind URL (c.xml:5) its"),
+        ([rewriting(10, matchHeader="q"), rewriting(10, matchHeader="p")], location(query="q=1&amp;p=2"), "remove query param: behind remove query param (c.xml:5) its"),
+    ],
+)  # fmt: skip
+def test_what_a_moved_request_does_not_come_to_is_listed(rules, where, said):
+    found = charles(sets(*rules, where=places(where)))
+
+    assert len(found.rules) == len(found.left) == 1
+    assert said in found.left[0]
+
+
+def test_a_rule_for_both_messages_has_no_anchors():
+    text = as_yaml(charles(sets(rewriting(1, newHeader="A", newValue="1", matchResponse="true"))))
+
+    assert "&" not in text and text.count("A: '1'") == 2
+
+
 @pytest.mark.parametrize(
     ("rule", "url", "expected"),
     [
@@ -129,6 +162,8 @@ def mapping(source, dest, **more):
     ("source", "dest", "url", "expected"),
     [
         ({"host": "a", "path": "/x/*"}, {"protocol": "http", "host": "b", "port": "81", "path": "/y/"}, "https://a/x/1?2", "http://b:81/y/1?2"),
+        ({"host": "a", "path": "/*"}, {"path": "/y/"}, "https://a/x/1?2", "https://a/y/x/1?2"),
+        ({"host": "a", "path": "x/*"}, {"path": "/y/"}, "https://a/x/1", "https://a/y/1"),
         ({"host": "a", "path": "/x"}, {"path": "y"}, "https://a:444/x?2", "https://a:444/y?2"),
         ({"host": "a"}, {"host": "b"}, "https://a:444/x?2", "https://b:444/x?2"),
         ({"host": "a"}, {"protocol": "http"}, "https://a/x", "http://a/x"),
@@ -203,6 +238,16 @@ def test_several_tools_of_one_configuration():
         (mapping({"host": "a"}, {"host": "b"}, preserveHostHeader="true"), "c.xml:3: Map Remote: preserveHostHeader"),
         (mapping({"host": "a"}, {"host": "*"}), "destLocation: expected no"),
         (mapping({"host": "a"}, {}), "destLocation: expected where it leads, found nothing"),
+        (mapping({"host": "a"}, {"path": "/y"}), "destLocation: one path for any"),
+        (mapping({"host": "a"}, {"protocol": "{header.x}", "host": "b"}), "expected a protocol, found '{header.x}'"),
+        (mapping({"host": "a"}, {"host": "b", "port": "{header.x}"}), "expected a port, found '{header.x}'"),
+        (mapping({"host": "a"}, {"host": "b/../"}), "expected a host, found 'b/../'"),
+        (local("a.json", path="/x"), "expected an absolute path of this machine, found 'a.json'"),
+        (blocks(location(query="a=?")), "query: expected no ?, [ or ]"),
+        (sets(rewriting(5, matchValue="v1", matchValueRegex="true", newValue="v$1")), "expected one of the 0 groups of its regex, found $1"),
+        (sets(rewriting(3, matchHeader="A", matchValue="(b)", matchValueRegex="true", newValue="{$1}")), "or a group in braces"),
+        (sets(rewriting(5, matchValue="[[a]", matchValueRegex="true", newValue="b")), "expected a regex, found '[[a]'"),
+        (sets(ADD, where=places(*[location(path=f"/{i}") for i in range(101)])), "at most 100 locations"),
         (mapping({"path": "/*/x/*"}, {"path": "/y/"}), "a path with more than one *"),
         (mapping({"host": "a"}, {"host": "b"}).replace("<enabled>true", "<enabled>false"), "Map Remote: switched off in Charles"),
         (mapping({"host": "a"}, {"host": "b"}).replace("<toolEnabled>true", "<toolEnabled>false"), "c.xml:3: Map Remote: switched off in Charles"),

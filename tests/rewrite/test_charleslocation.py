@@ -65,3 +65,8 @@ def test_no_request_is_for_two_of_them():
 def test_one_for_all_hosts_is_for_all(hosts):
     assert matches_of(Location(host=each) for each in hosts) == [({}, [])]
     assert matches_of([]) == []
+
+
+def test_many_locations_are_refused():
+    with pytest.raises(RuleError, match=r"at most 100 locations .*, found 101"):
+        matches_of(Location(path=f"/{i}") for i in range(101))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from forebay.errors import RuleError
-from forebay.rewrite.charlesrules import moves, name_of, rule_of
+from forebay.rewrite.charlesrules import is_of_response, moving, name_of, rule_of
 from forebay.rewrite.plainxml import parse
 
 
@@ -104,7 +104,7 @@ def test_each_kind(number, parts, match, expected):
         (3, {"matchHeader": "A", "newHeader": "B"}, {}, "a new name"),
         (3, {"matchHeader": ""}, {}, "expected the name of a field"),
         (3, {"matchHeader": "A", "matchValue": "(?s)x", **REGEX}, {}, "a regex with flags of its own"),
-        (3, {"matchHeader": "A", "matchValue": "x", "newValue": "$0", **REGEX}, {}, "a new value with .0"),
+        (3, {"matchHeader": "A", "matchValue": "x", "newValue": "$0", **REGEX}, {}, "expected one of the 0 groups of its regex, found .0"),
         (4, {"matchValue": "a", "newValue": "b"}, {"host": "*.a"}, "a part of a host"),
         (4, {"matchValue": "a", "newValue": "b"}, {"host": ["a", "b"]}, "a part of a host"),
         (4, {"matchValue": "c", "newValue": "b"}, {"host": "a"}, "it changes nothing of a"),
@@ -135,4 +135,28 @@ def test_kinds_have_names():
         "response status",
         "ruleType '12'",
     ]
-    assert [number for number in range(1, 12) if moves(element(number))] == [4, 5, 6]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "match", "expected"),
+    [
+        ((1, 4, 5, 8, 11), {"host": "a"}, [4]),
+        ((4, 5, 8, 9, 10), {"url": "regex:a"}, [8, 9, 10]),
+        ((3, 4, 5, 6), {"scheme": "http"}, [4, 5, 6]),
+        ((4, 5, 6), {}, []),
+    ],
+)
+def test_what_changes_whether_a_location_holds(numbers, match, expected):
+    found = moving([element(number) for number in numbers], [match])
+
+    assert [
+        number for number, is_moving in zip(numbers, found, strict=True) if is_moving
+    ] == expected
+
+
+def test_a_status_is_of_a_response_whatever_is_said_of_phases():
+    assert [is_of_response(element(n, phases=p)) for n, p in [(11, ""), (1, "s"), (1, "q")]] == [
+        True,
+        True,
+        False,
+    ]

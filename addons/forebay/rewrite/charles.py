@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
+from pathlib import PurePath
 
 from forebay.errors import ForebayError, RuleError
 from forebay.rewrite import charlesrules, plainxml
@@ -24,6 +25,8 @@ _TOOLS = {
     "rewriteSet-array": "Rewrite", "rewriteSet": "Rewrite", "rewrite": "Rewrite",
     "map": "Map Remote", "mapLocal": "Map Local", "blacklist": "Block List",
 }  # fmt: skip
+_HOST = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", re.ASCII).fullmatch
+_PORT = re.compile(r"[0-9]{1,5}", re.ASCII).fullmatch
 _OFF = "switched off in Charles"
 
 
@@ -88,15 +91,32 @@ def _add_set(found: Imported, given: Element, world: _Surroundings) -> None:
     if given.text_of("active") == "false":
         found.left.append(f"{world.place(given)}: {what}: {_OFF}")
         return
-    locations = list(_locations(found, given, what, world))
-    matches = matches_of(locations)
-    # Rules of ours look at what those before them left, so a rule that moves a
-    # request would keep it from the others of its set.
-    for element in sorted(given.all_below("rewriteRule"), key=charlesrules.moves):
+    try:
+        matches = matches_of(_locations(found, given, what, world))
+    except RuleError as error:
+        found.left.append(f"{world.place(given)}: {what}: {error.message}")
+        return
+    rules: list[Element] = []
+    for element in given.all_below("rewriteRule"):
+        if element.text_of("active") == "false":
+            kind = charlesrules.name_of(element)
+            found.left.append(f"{world.place(element)}: {what}, {kind}: {_OFF}")
+        else:
+            rules.append(element)
+    # Rules of ours look at what those before them left, so one that moves a
+    # request keeps it from those behind it, and from those of its response.
+    moving = charlesrules.moving(rules, [match for match, _ in matches])
+    movers = [each for each, is_moving in zip(rules, moving, strict=True) if is_moving]
+    first = movers[0] if movers else None
+    for element, is_moving in sorted(zip(rules, moving, strict=True), key=lambda pair: pair[1]):
         place, kind = world.place(element), charlesrules.name_of(element)
         try:
-            if element.text_of("active") == "false":
-                raise RuleError(_OFF)
+            is_behind = is_moving or charlesrules.is_of_response(element)
+            if first is not None and element is not first and is_behind:
+                raise RuleError(
+                    f"behind {charlesrules.name_of(first)} ({world.place(first)}) its location "
+                    "may hold no longer; write it for where that leads"
+                )
             if not matches:
                 raise RuleError("its set has no location that could be carried over")
             made = []
@@ -175,36 +195,53 @@ def _remote(given: Element, source: Location) -> Section:
     to = Location() if where is None else Location.read(where)
     if "*" in f"{to.host}{to.path}{to.query}{to.port}" or "?" in f"{to.host}{to.path}":
         raise RuleError("destLocation: expected no * or ? in it")
+    for name, text, is_right in (
+        ("protocol", to.scheme, to.scheme in ("http", "https")),
+        ("host", to.host, _HOST(to.host)),
+        ("port", to.port, _PORT(to.port)),
+    ):
+        if text and not is_right:
+            raise RuleError(f"destLocation: expected a {name}, found {text!r:.70}")
     if not (to.host or to.path or to.port or to.scheme or to.query):
         raise RuleError("destLocation: expected where it leads, found nothing")
     match = source.match()
+    given_path = _path_of(given.child("sourceLocation"))
     scheme = to.scheme or "{url.scheme}"
     # A port that is not named is that of the protocol that is.
-    port = to.port or ("" if to.scheme else ":{url.port}" if to.host else "")
+    port = f":{to.port}" if to.port else "" if to.scheme or not to.host else ":{url.port}"
     if to.host or to.port or to.scheme:
-        host = plain(to.host) or "{url.host}"
-        start = f"{scheme}://{host}" + (port if port.startswith(":") else f":{port}" * bool(port))
+        start = f"{scheme}://{to.host or '{url.host}'}{port}"
     else:
         start = ""
     path = "{url.path}"
     if to.path:
         to_path = to.path if to.path.startswith("/") else f"/{to.path}"
         path = plain(to_path)
-        if source.path.endswith("*"):
+        if not given_path:
+            raise RuleError("destLocation: one path for any; write * behind that of sourceLocation")
+        if given_path.endswith("*"):
             # What the * stands for goes on to where it leads.
-            prefix = source.path[:-1]
+            prefix = given_path[:-1] or "/"
             if "*" in prefix:
                 raise RuleError("sourceLocation: a path with more than one *")
+            prefix = prefix if prefix.startswith("/") else f"/{prefix}"
             match["path"] = f"regex:^{re.escape(prefix)}(.*)"
             path += "{re.1}"
     query = plain(f"?{to.query}") if to.query else "{url.search}"
     return {**({"match": match} if match else {}), "request": {"url": start + path + query}}
 
 
+def _path_of(location: Element | None) -> str:
+    """Return its path as it was written: one that is blank maps otherwise than one of all."""
+    return "" if location is None else location.text_of("path").strip()
+
+
 def _local(given: Element, source: Location, is_folder: Callable[[str], bool]) -> Section:
     dest = given.text_of("dest")
     if not dest:
         raise RuleError("dest: expected the path of a file or a folder, found nothing")
+    if not (PurePath(dest).is_absolute() or dest.startswith("~")):
+        raise RuleError(f"dest: expected an absolute path of this machine, found {dest!r:.70}")
     if given.text_of("caseSensitive") == "false" and source.path.strip("/*"):
         raise RuleError("caseSensitive: paths are case-sensitive here; write it as regex:(?i)")
     match = source.match()

@@ -15,6 +15,8 @@ from forebay.rewrite.importer import Section
 from forebay.rewrite.plainxml import Element
 
 _PARTS = ("protocol", "host", "port", "path", "query")
+MOST_LOCATIONS = 100
+"""So many a set may have, as each leaves out all before it."""
 _CLASS = re.compile(r"[?\[\]]").search
 
 
@@ -69,7 +71,8 @@ def location_of(element: Element | None) -> Location:
     if element is None:
         raise RuleError("expected a location, found none")
     found = Location.read(element)
-    for name, text in zip(_PARTS, (found.scheme, found.host, found.port, found.path), strict=False):
+    parts = found.scheme, found.host, found.port, found.path, found.query
+    for name, text in zip(_PARTS, parts, strict=True):
         if _CLASS(text):
             raise RuleError(f"{name}: expected no ?, [ or ] in it, found {text!r:.70}")
     if found.scheme not in ("", "*", "http", "https"):
@@ -94,10 +97,18 @@ def matches_of(locations: Iterable[Location]) -> list[tuple[Section, list[Sectio
 
     >>> matches_of([Location(host="a"), Location(host="b"), Location(scheme="https")])
     [({'host': ['a', 'b']}, []), ({'scheme': 'https'}, [{'host': ['a', 'b']}])]
+
+    Raises:
+        RuleError: when there are too many.
     """
     hosts: dict[Location, dict[str, None]] = {}
     for each in locations:
         hosts.setdefault(replace(each, host=""), {})[each.host] = None
+    if len(hosts) > MOST_LOCATIONS:
+        raise RuleError(
+            f"expected at most {MOST_LOCATIONS} locations that differ by more than their host, "
+            f"found {len(hosts):,}"
+        )
     found: list[tuple[Section, list[Section]]] = []
     for rest, others in hosts.items():
         match, names = rest.match(), list(others)

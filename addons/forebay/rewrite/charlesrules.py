@@ -10,7 +10,8 @@ Pure: no mitmproxy, no clock, no files.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from forebay.errors import RuleError
@@ -25,8 +26,13 @@ _NAMES = {
 }  # fmt: skip
 _FIRST = "1"
 _ANY = r"[\s\S]*"  # ends of lines, too, whatever a dot of the rule's own regex is
-_MOVES = frozenset({"4", "5", "6"})
-_DOLLAR = re.compile(r"\$([0-9])")
+_PARTS = frozenset({"host", "path", "scheme", "port", "url"})
+_CHANGED = {
+    "4": frozenset({"host"}), "5": frozenset({"path"}), "6": _PARTS,
+    "8": frozenset({"url"}), "9": frozenset({"url"}), "10": frozenset({"url"}),
+}  # fmt: skip
+_DOLLAR = re.compile(r"\$([0-9]+)")
+_IN_BRACES = re.compile(r"\{\$[0-9]+\}").search
 _STATUS = re.compile(r"([2-5][0-9]{2})(?: .*)?", re.ASCII).fullmatch
 _STATUS_SEEN = re.compile(r"([1-5][0-9]{2})", re.ASCII).fullmatch
 
@@ -77,17 +83,33 @@ class _Given:
         new = plain(self.new_value)
         if not self.is_regex:
             return new
-        if "$0" in new or "\\" in new:
-            raise RuleError(f"a new value with $0 or \\, found {new!r:.70}")
-        return _DOLLAR.sub(lambda found: f"{{re.{int(found[1]) + before}}}", new)
+        if "\\" in new or _IN_BRACES(new):
+            raise RuleError(f"a new value with \\, or a group in braces, found {new!r:.70}")
+        count = self._groups()
+
+        def group(found: re.Match[str]) -> str:
+            if len(found[1]) > 1 or not 0 < int(found[1]) <= count:
+                raise RuleError(
+                    f"newValue: expected one of the {min(count, 9)} groups of its regex, "
+                    f"found {found[0]:.20}"
+                )
+            return f"{{re.{int(found[1]) + before}}}"
+
+        return _DOLLAR.sub(group, new)
 
     def _groups(self) -> int:
         if not self.is_regex:
             return 0
-        try:
-            return re.compile(self.value).groups
-        except (re.error, RecursionError, OverflowError) as error:
-            raise RuleError(f"expected a regex, found {self.value!r:.70}: {error}") from None
+        return _compiled(self.value).groups
+
+
+def _compiled(regex: str, flags: int = 0) -> re.Pattern[str]:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", FutureWarning)
+            return re.compile(regex, flags)
+    except (re.error, RecursionError, OverflowError, FutureWarning) as error:
+        raise RuleError(f"expected a regex, found {regex!r:.70}: {error}") from None
 
 
 def name_of(element: Element) -> str:
@@ -96,9 +118,21 @@ def name_of(element: Element) -> str:
     return _NAMES.get(number, f"ruleType {number!r:.20}")
 
 
-def moves(element: Element) -> bool:
-    """Return whether the rule *element* changes which locations a request fits."""
-    return element.text_of("ruleType") in _MOVES
+def moving(rules: Iterable[Element], matches: Iterable[Section]) -> list[bool]:
+    """Return for each of *rules*, those of a set, whether one of *matches* may not hold after it.
+
+    Where one says the whole URL, so may all others that change it: their order counts.
+    """
+    kinds = [each.text_of("ruleType") for each in rules]
+    seen = frozenset().union(*matches)
+    if "6" in kinds and seen:
+        return [kind in _CHANGED for kind in kinds]
+    return [bool(seen & _CHANGED.get(kind, frozenset())) for kind in kinds]
+
+
+def is_of_response(element: Element) -> bool:
+    """Return whether the rule *element* is for responses, or for them, too."""
+    return element.text_of("ruleType") == "11" or element.text_of("matchResponse") == "true"
 
 
 def rule_of(element: Element, match: Section) -> list[Section]:
@@ -189,10 +223,7 @@ def _host(given: _Given) -> list[Section]:
         new = given.new_value
         if given.is_regex and ("$" in new or "\\" in new):
             raise RuleError("groups in a new host")
-        try:
-            found = re.compile(pattern, flags)
-        except (re.error, RecursionError, OverflowError) as error:
-            raise RuleError(f"expected a regex, found {given.value!r:.70}: {error}") from None
+        found = _compiled(pattern, flags)
         if given.is_whole:
             made = new if found.fullmatch(host) else host
         else:
