@@ -106,6 +106,8 @@ def replace_response(flow: http.HTTPFlow, before: http.Response) -> None:
     assert response is not None
     response.timestamp_start = before.timestamp_start
     body.wanted = ()  # whoever wants it will not get it
+    if flow.request.data.method == b"HEAD":
+        response.data.content = b""  # Content-Length stays (RFC 9110 §9.3.2)
     body.instead = response.raw_content or b""
     length, _ = framing(before.headers)
     if length is None or length > BUFFER_BYTES:
