@@ -147,3 +147,9 @@ def test_any_condition(text):
     assert unknown is None
     words = text.replace("!", " not ").replace("&&", " and ").replace("||", " or ")
     assert found == eval(words.replace("true", "True").replace("false", "False").strip())
+
+
+@pytest.mark.parametrize("line", ["!#if(false)", "!#if!true", "!#if (false)"])
+def test_a_condition_may_follow_without_a_space(line):
+    """As other filters read it."""
+    assert counted(line, "a", "!#else", "b", "!#endif") == (["b"], [])

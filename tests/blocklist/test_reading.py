@@ -65,6 +65,21 @@ def test_a_file_that_is_a_list_too_is_read_once(write):
     assert load(second, first).counts == {second: 1, first: 1}
 
 
+@pytest.mark.parametrize("given", [{"group": "kids"}, {"enabled": False}, {"trusted": False}])
+def test_a_list_that_another_includes_keeps_its_own_standing(write, given):
+    """Else whoever includes it would switch it off for the others."""
+    first, second = write("a.txt", "!#include b.txt"), write("b.txt", "b.example")
+    lists = (ListFile("a", first, **given), ListFile("b", second))
+
+    for each in (lists, lists[::-1]):
+        rules = loading.load(each)
+
+        assert rules.counts == {first: 1, second: 1}
+        found = [(s.group, s.enabled, s.trusted) for s in rules.matcher.sources if s.name == "b"]
+        assert len(found) == 2
+        assert ("", True, True) in found
+
+
 def test_what_is_wrong_is_said_where_it_is(write, tmp_path):
     (tmp_path / "folder.txt").mkdir()
     write("page.txt", "<html>")

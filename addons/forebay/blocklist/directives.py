@@ -40,7 +40,7 @@ MOST_NESTED = 16
 """Conditions within conditions, and parentheses within parentheses."""
 LONGEST_CONDITION = 1000
 
-_LINE = re.compile(r"!#(if|else|endif|include)(?=\s|\Z)\s*(.*)", re.DOTALL).fullmatch
+_LINE = re.compile(r"!#(if|else|endif|include)(?=[\s(!]|\Z)\s*(.*)", re.DOTALL).fullmatch
 _TOKEN = re.compile(r"\s*(?:(&&|\|\||!|\(|\))|([A-Za-z_][A-Za-z0-9_]*)|(\S))")
 _NAME = re.compile(r"(?!\.)[^\x00-\x1f\x7f/\\:?#]{1,255}").fullmatch
 

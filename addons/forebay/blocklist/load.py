@@ -13,7 +13,17 @@ from itertools import chain
 from pathlib import Path
 
 from forebay.blocklist.matcher import Matcher
-from forebay.blocklist.reading import ListFile, Parts, Report, Stamp, check_list, fill, source_of
+from forebay.blocklist.reading import (
+    ListFile,
+    Parts,
+    Report,
+    Stamp,
+    Standing,
+    check_list,
+    fill,
+    source_of,
+    standing,
+)
 from forebay.blocklist.rule import Source
 from forebay.blocklist.verdict import visible
 from forebay.errors import ForebayError
@@ -67,17 +77,18 @@ def load(lists: tuple[ListFile, ...], pause: Callable[[], None] = lambda: None) 
     counts: dict[Path, int] = {}
     reports: list[Report] = []
     unfiltered: list[str] = []
-    owners: dict[Path, Path] = {}
+    read: dict[Standing, Report] = {}
     included: list[Stamp] = []
     for each in lists:
-        if each.path in owners:
+        source = source_of(each)
+        if each.path in counts or standing(source) in read:
             continue
         report = Report(each.path)
-        parts = Parts(each, owners)
+        parts = Parts(each, read)
         try:
             with open_regular(each.path) as file:
                 check_list(each.path, file)
-                counts[each.path] = fill(matcher, source_of(each), file, report, pause, parts.asked)
+                counts[each.path] = fill(matcher, source, file, report, pause, parts.asked)
         except FileNotFoundError as error:
             if not each.remote:
                 raise _unreadable(each.option, each.path, error) from None
@@ -87,17 +98,16 @@ def load(lists: tuple[ListFile, ...], pause: Callable[[], None] = lambda: None) 
         except ValueError as error:  # a NUL or a lone surrogate in the name
             raise _unnamable(each, error) from None
         reports.append(report)
-        owners[each.path] = each.path
+        read[standing(source)] = report
         parts.read(matcher, pause)
         included += parts.stamps
         reports += parts.reports
         for part in parts.reports:
             counts[each.path] += part.rules
-    by_path = {report.path: report for report in reports}
     for source, line, no_room in matcher.seal():
-        path = Path(source.path)
-        by_path[path].add(line, no_room)
-        counts[owners[path]] -= 1
+        report = read[standing(source)]
+        report.add(line, no_room)
+        counts[report.owner] -= 1
         pause()
     return RuleSet(
         matcher,
@@ -106,7 +116,7 @@ def load(lists: tuple[ListFile, ...], pause: Callable[[], None] = lambda: None) 
         tuple(line for report in reports for line in report.warnings()),
         tuple(line for report in reports for line in report.notes()),
         tuple(unfiltered),
-        _left_out(reports, owners),
+        _left_out(reports),
         tuple(chain.from_iterable(included)),
     )
 
@@ -187,12 +197,11 @@ def lists_in(folder: Path) -> list[Path]:
     return sorted(path for path in found if not path.name.startswith("."))
 
 
-def _left_out(reports: list[Report], owners: dict[Path, Path]) -> dict[Path, tuple[int, int]]:
+def _left_out(reports: list[Report]) -> dict[Path, tuple[int, int]]:
     found: dict[Path, tuple[int, int]] = {}
     for report in reports:
-        owner = owners.get(report.path, report.path)
-        mistakes, unsupported = found.get(owner, (0, 0))
-        found[owner] = (mistakes + report.mistakes, unsupported + report.unsupported)
+        mistakes, unsupported = found.get(report.owner, (0, 0))
+        found[report.owner] = (mistakes + report.mistakes, unsupported + report.unsupported)
     return found
 
 

@@ -31,6 +31,7 @@ _LINES_AT_ONCE = 100
 _REPORTED = 3
 _BOM = b"\xef\xbb\xbf"
 
+type Standing = tuple[str, str, bool, bool]
 type Stamp = tuple[tuple[str, int, int, int] | tuple[str], ...]
 
 
@@ -77,12 +78,14 @@ class Report:
 
     Attributes:
         path: the list.
+        owner: the list that it counts with: itself, or the one that includes it.
         rules: how many rules it holds, where they count with those of another.
         mistakes: how many lines are mistakes.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, owner: Path | None = None) -> None:
         self.path = path
+        self.owner = path if owner is None else owner
         self.rules = 0
         self.mistakes = 0
         self._first: list[str] = []
@@ -144,15 +147,24 @@ def source_of(each: ListFile, path: Path | None = None) -> Source:
     )
 
 
+def standing(source: Source) -> Standing:
+    """Return the file of *source*, and as what it is read.
+
+    To read it as the same again adds nothing; for other clients, or with more or
+    less trust, it does.
+    """
+    return source.path, source.group, source.trusted, source.enabled
+
+
 class Parts:
     """The files that one list includes, and those that these include, each once."""
 
-    def __init__(self, each: ListFile, owners: dict[Path, Path]) -> None:
+    def __init__(self, each: ListFile, read: dict[Standing, Report]) -> None:
         self.asked: list[Include] = []
         self.reports: list[Report] = []
         self.stamps: list[Stamp] = []
         self._each = each
-        self._owners = owners
+        self._known = read
         self._room_bytes = MOST_INCLUDED_BYTES
 
     def read(self, matcher: Matcher, pause: Callable[[], None]) -> None:
@@ -163,7 +175,7 @@ class Parts:
                 # Its other parts are where it is from, and not beside the copy.
                 kind = "include of a downloaded list"
                 include.by.add(include.line, UnsupportedRuleError("expected no !#include", kind))
-            elif include.path in self._owners:
+            elif standing(source_of(self._each, include.path)) in self._known:
                 continue  # its rules are there, and it may be about to include itself
             elif len(self.stamps) >= MOST_INCLUDED:
                 include.fail(f"{MOST_INCLUDED} files in this list already")
@@ -171,8 +183,9 @@ class Parts:
                 self._read(matcher, include, pause)
 
     def _read(self, matcher: Matcher, include: Include, pause: Callable[[], None]) -> None:
-        path, report = include.path, Report(include.path)
-        self._owners[path] = self._each.path
+        path, report = include.path, Report(include.path, self._each.path)
+        source = source_of(self._each, path)
+        self._known[standing(source)] = report
         self.stamps.append(stamp((path,)))
         try:
             with open_regular(path) as file:
@@ -182,7 +195,6 @@ class Parts:
                 if self._room_bytes < 0:
                     include.fail(f"more than {MOST_INCLUDED_BYTES:,} bytes in all")
                     return
-                source = source_of(self._each, path)
                 report.rules = fill(matcher, source, file, report, pause, self.asked)
         except ForebayError as error:
             include.fail(str(error).removeprefix(f"{visible(str(path))}: "))
