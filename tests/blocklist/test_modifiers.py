@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from forebay.blocklist.matcher import EVERY_LIST, Matcher
+from forebay.blocklist.changes import judge_response
+from forebay.blocklist.matcher import EVERY_LIST, TOO_MANY_RULES, Matcher
 from forebay.blocklist.modifier import Kind
 from forebay.blocklist.modifiers import Modifiers
 from forebay.blocklist.parse import parse_line
@@ -167,3 +168,24 @@ def test_a_rule_is_found_by_its_kind():
 
     assert [each.modifier.value for each in found.find(Request.of(URL), 1, 1)] == ["a"]
     assert found.find(Request.of("http://x.example/"), 1, 1) == []
+
+
+def test_a_response_is_refused_when_there_is_no_time_for_its_rules():
+    """No long field, and no long URL, leads round them; each request has its own time."""
+    rules = matcher("\n".join(f"||shop.example^$header=x-a:/^[a-z]+{i}/" for i in range(40)))
+    request = Request.of(URL)
+
+    short, long = ((b"X-A", b"a" * 100),), ((b"x-a", b"a" * 4000),)
+
+    for _ in range(50):
+        assert judge_response([request], rules, EVERY_LIST, short) is None
+    assert judge_response([request], rules, EVERY_LIST, long) is TOO_MANY_RULES
+    assert judge_response([request], rules, EVERY_LIST, ((b"x-b", b"a" * 9000),)) is None
+
+
+def test_nothing_is_taken_out_when_there_is_no_time():
+    globs = "\n".join(f"/a*a*a*a*a*{i}*x$removeparam=a" for i in range(150))
+    rules = matcher(globs + "\n||shop.example^$removeparam=b")
+
+    assert values(rules) == ["b"]
+    assert values(rules, url=f"http://shop.example/{'a' * 8000}?a=1&b=2") == []

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forebay.blocklist.removeparam import MOST_PARAMETERS, parse_parameters, without
+from forebay.blocklist.removeparam import MOST_CHARS, MOST_PARAMETERS, parse_parameters, without
 from forebay.errors import RuleError
 
 
@@ -130,3 +130,26 @@ def test_twice_is_once(query, value):
     once = left(f"/?{query}", value)
 
     assert left(once, value) == once
+
+
+def test_regexes_take_so_much_time():
+    """Names do not; what a regex has no time for stays."""
+    target = f"/?a=1&b={'x' * 4000}"
+    regexes = [parse_parameters(f"/^never{i}=/") for i in range(MOST_CHARS // 4000)]
+
+    late = [parse_parameters(value) for value in ("/^a=/", "~b", "b")]
+
+    assert without(target, [*regexes[:9], late[0]])[0] == f"/?b={'x' * 4000}"
+    assert without(target, [*regexes, late[0]])[0] == target
+    assert without(target, [*regexes, late[2]])[0] == "/?a=1"
+
+
+def test_what_is_nothing_but_a_query_becomes_the_root():
+    """An HTTP/2 :path may begin with it, and must not be empty (RFC 9113 §8.3.1)."""
+    assert left("?a=1", "a") == "/"
+
+
+def test_the_first_rule_that_has_a_name_takes_it():
+    meant = [parse_parameters(value) for value in ("b", "a", "a", "c")]
+
+    assert without("/?a=1&b&a=2&d", meant) == ("/?d", [("b",), ("a",), (), ()])

@@ -526,6 +526,22 @@ class TestChanges:
         assert "  sent to   http://shop.example/gone?b=1" in out
         assert "  removes   utm_source (own:1)" in out
 
+    @pytest.mark.parametrize(("rounds", "ends"), [(3, "end"), (3, "fine"), (20, "fine")])
+    def test_rules_take_out_one_after_the_other(self, run, rounds, ends):
+        """And what is left in the end is judged; a chain without end is refused."""
+        chain = [f"/q?p{n}=1$removeparam=p{n}" for n in range(rounds)]
+        own = run.rules / "blocklists" / "own.txt"
+        own.write_text("\n".join([*chain, "/q?end|"]), encoding="utf-8")
+        query = "&".join([*(f"p{n}=1" for n in range(rounds)), ends])
+
+        status, out, _ = run(f"http://shop.example/q?{query}", "--json")
+
+        found = json.loads(out)
+        is_let_through = rounds == 3 and ends == "fine"
+        assert status == (0 if is_let_through else 1)
+        assert (found["sent"] == "GET http://shop.example/q?fine") is is_let_through
+        assert len(found["edits"]) == min(rounds, 9)
+
     def test_a_rule_about_responses_waits_for_one(self, run):
         _, out, _ = run("http://shop.example/a.png")
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import subprocess
 
+import httpx
 import pytest
 
 from origins import Origin, Reply, cacheable, ok
@@ -76,12 +78,19 @@ def test_the_store_is_keyed_by_what_is_sent(write, start_proxy, client_of):
 
 
 def test_what_is_left_is_judged(write, start_proxy, client_of):
-    """No parameter hides a URL from a rule."""
-    write("$removeparam=x", "/ads?b=1|")
+    """No parameter hides a URL from a rule, however many rules take out one after the other."""
+    chain = [f"/q?p{n}=1$removeparam=p{n}" for n in range(20)]
+    write("$removeparam=x", "/ads?b=1|", *chain, "/q?end|")
     proxy = start_proxy()
     with Origin() as origin:
-        assert client_of(proxy).get(origin.url("/ads?x=2&b=1")).status_code == 403
+        client = client_of(proxy)
+        for path in ("/ads?x=2&b=1", "/q?p0=1&p1=1&p2=1&end"):
+            assert client.get(origin.url(path)).status_code == 403
+        many = "&".join(f"p{n}=1" for n in range(20))
+        assert client.get(origin.url(f"/q?{many}")).status_code == 403
         assert origin.connections == 0
+        assert client.get(origin.url("/q?p0=1&p1=1&p2=1&p3=1&fine")).status_code == 200
+        assert origin.targets() == ["/q?fine"]
 
 
 @pytest.mark.parametrize(("secure", "http2"), WIRES)
@@ -232,6 +241,34 @@ def test_a_renewed_response_is_refused_too(write, start_proxy, client_of):
 
         assert refused.status_code == 403
         assert b"SECRET" not in refused.content
+
+
+@pytest.mark.parametrize("way", ["origin", "store"])
+def test_a_refused_answer_to_head_has_no_body(write, start_proxy, way):
+    """Else the client would take it for the next answer."""
+    write("||127.0.0.1^$header=x-ad" if way == "origin" else "||127.0.0.1^$header=x-none")
+
+    def reply(_seen):
+        return Reply(headers=[("cache-control", "max-age=100"), ("x-ad", "1")], body=b"ad" * MB)
+
+    proxy = start_proxy()
+    with Origin(reply) as origin, socket.create_connection(("127.0.0.1", proxy.port)) as raw:
+        raw.settimeout(20)
+        if way == "store":
+            assert httpx.get(origin.url("/"), proxy=proxy.url).content == b"ad" * MB
+            write("||127.0.0.1^$header=x-ad")
+            until(lambda: "reloaded" in proxy.text())
+        head = f"HEAD {origin.url('/')} HTTP/1.1\r\nHost: x\r\n\r\n"
+        last = "OPTIONS * HTTP/1.0\r\n\r\n"
+        raw.sendall((2 * head + last).encode())
+        said = b""
+        while data := raw.recv(65536):
+            said += data
+
+        first, second, *_ = said.split(b"\r\n\r\n")
+        assert first.startswith(b"HTTP/1.1 403")
+        assert second.startswith(b"HTTP/1.1 403")
+        assert b"ad" * 100 not in said
 
 
 def test_a_refused_handshake_opens_nothing(write, start_proxy):

@@ -16,12 +16,13 @@ from mitmproxy.proxy import layer
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 
 from forebay import bypass, names, outcome, settings
-from forebay.blocklist import asked, config, refusal
+from forebay.blocklist import asked, changes, config, refusal
 from forebay.blocklist.changing import Changing
 from forebay.blocklist.clients import Known
 from forebay.blocklist.current import Current
 from forebay.blocklist.facts import Facts, facts
 from forebay.blocklist.judge import TOO_MANY_NAMES, judge
+from forebay.blocklist.matcher import TOO_MANY_RULES
 from forebay.blocklist.policies import Policy
 from forebay.blocklist.request import Request
 from forebay.blocklist.responses import BlocklistResponses
@@ -175,6 +176,15 @@ class BlocklistAddon:
         """Answer a request that a rule is about, under any of its names."""
         self._closed(lambda: self._judge_request(flow), lambda: refusal.fail(flow))
 
+    def judge_again(self, flow: http.HTTPFlow) -> None:
+        """Do so until no rule takes anything more out of the query: what is sent is judged."""
+        for _ in range(changes.MOST_ROUNDS):
+            target = flow.request.data.path
+            self.requestheaders(flow)
+            if flow.request.data.path == target:
+                return
+        self._closed(lambda: self._refuse(flow, TOO_MANY_RULES), lambda: refusal.fail(flow))
+
     def next_layer(self, nextlayer: layer.NextLayer) -> None:
         """Close a connection that is not decrypted and asks for a listed name."""
         self._closed(
@@ -290,11 +300,14 @@ class BlocklistAddon:
         if found is None:
             self._changing.response(flow, rules)
             return
-        verdict, policy = found
+        self._replace(flow, lambda: self._refuse(flow, *found))
+
+    def _refuse(self, flow: http.HTTPFlow, verdict: Verdict, policy: Policy | None = None) -> None:
+        """Refuse a request that was let through when it was judged first."""
         refusal.note(flow, verdict)
         request = flow.request
         given = facts(request.headers.fields, method=request.data.method, path=request.data.path)
-        self._replace(flow, lambda: self._answer(flow, verdict, policy, given))
+        self._answer(flow, verdict, policy, given)
 
     def _replace(self, flow: http.HTTPFlow, answer_it: Callable[[], None]) -> None:
         """Answer *flow*, whose response has come."""
@@ -478,4 +491,4 @@ class BlocklistAgain:
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         """Answer it, if it is listed under its new URL or method."""
         if outcome.of(flow).get("redirected"):
-            self._blocklist.requestheaders(flow)
+            self._blocklist.judge_again(flow)

@@ -9,14 +9,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from forebay.blocklist.matcher import Change, Matcher
+from forebay.blocklist.matcher import TOO_MANY_RULES, Change, Matcher
 from forebay.blocklist.modifier import FIELDS, Kind
 from forebay.blocklist.modifiers import Fields
 from forebay.blocklist.policies import Mode, Policy
 from forebay.blocklist.removeparam import without
 from forebay.blocklist.request import Request
-from forebay.blocklist.rule import Cited
+from forebay.blocklist.rule import Cited, TooManyCandidatesError
 from forebay.blocklist.verdict import Action, Verdict
+
+MOST_ROUNDS = 8
+"""In which a request is judged anew, as rules have taken out more of its query."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +109,11 @@ def judge_response(
     requests: Iterable[Request], matcher: Matcher, active: int, response: Fields
 ) -> Verdict | None:
     """Return the verdict on a response with these fields, None when no rule is about it."""
-    for request, change in _changes(Kind.HEADER, requests, matcher, active, response):
+    try:
+        found = _changes(Kind.HEADER, requests, matcher, active, response)
+    except TooManyCandidatesError:
+        return TOO_MANY_RULES
+    for request, change in found:
         name = request.host.name
         return Verdict(
             Action.BLOCK,

@@ -15,6 +15,8 @@ LIMIT_STEPS = 4_500_000
 """About as many as are done in 5 ms."""
 LEAST_CHARS = 256
 """Of an URL, for regexes that would take longer on more of it."""
+REGEX_WORK = 16
+"""How often a search may go through its text, in the time of a literal."""
 
 # What a search ends with adds nothing to what it finds, and much to its bound.
 _ANYTHING_AT_END = re.compile(r"(?<!\\)(?:\.\*)+\Z")
@@ -38,7 +40,7 @@ class Expression:
     @property
     def work(self) -> int:
         """How often it may go through the URL, in the time of a literal."""
-        return 16
+        return REGEX_WORK
 
     def matches(self, request: Request) -> bool:
         """Return whether it is found; without *linear*, in the beginning of a very long URL."""

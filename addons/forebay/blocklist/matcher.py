@@ -37,7 +37,7 @@ EVERY_LIST = -1
 """The bit set of all lists."""
 _MOST_CITED = 4096
 
-_TOO_MANY = Verdict(
+TOO_MANY_RULES = Verdict(
     Action.BLOCK, "more rules would have to be tried on this URL than there is time for"
 )
 
@@ -174,7 +174,7 @@ class Matcher:
         try:
             return self._decide(request, active)
         except TooManyCandidatesError:
-            return _TOO_MANY
+            return TOO_MANY_RULES
 
     def excepts(self, request: Request, active: int = EVERY_LIST) -> Cited | None:
         """Return an exception of the user's own that *request* matches."""
@@ -216,19 +216,29 @@ class Matcher:
         """Return what rules of *kind* change of *request*, or of what answers it.
 
         Those that are excepted are among them.  Without the fields of the
-        *response*, rules that are about these count as if it had them.
+        *response*, rules that are about these count as if it had them.  Where there
+        would be too many to try, none changes anything.
+
+        Raises:
+            TooManyCandidatesError: when it is so with the *response*, which could be refused.
         """
         modifiers = self.modifiers.get(kind)
         if modifiers is None:
             return []
         pages = self._pages_of(request) if self._pages else ()
+        try:
+            of_kind = modifiers.find(request, active, self._trusted, pages, response)
+        except TooManyCandidatesError:
+            if response is not None:
+                raise
+            return []
         return [
             Change(
                 found.modifier,
                 self._cite(found.rule.place),
                 None if found.exception is None else self._cite(found.exception.place),
             )
-            for found in modifiers.find(request, active, self._trusted, pages, response)
+            for found in of_kind
         ]
 
     def _pages_of(self, request: Request) -> list[Rule]:

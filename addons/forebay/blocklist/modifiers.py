@@ -15,7 +15,14 @@ from dataclasses import dataclass
 from forebay.blocklist.index import Index
 from forebay.blocklist.modifier import Kind, Modifier
 from forebay.blocklist.request import Request
-from forebay.blocklist.rule import LINE_BITS, Effect, NetworkRule, Rule, TooManyCandidatesError
+from forebay.blocklist.rule import (
+    LINE_BITS,
+    MOST_WORK,
+    Effect,
+    NetworkRule,
+    Rule,
+    TooManyCandidatesError,
+)
 
 type Fields = tuple[tuple[bytes, bytes], ...]
 
@@ -68,14 +75,16 @@ class Modifiers:
             pages: exceptions for all that the page asks for.
             response: the fields of the response, for rules that are about these;
                 without, all that could hold are returned.
+
+        Raises:
+            TooManyCandidatesError: when there would be too many to try.
         """
-        found = [rule for rule in _all(self.rules, request, active) if _holds(rule, response)]
+        request.work = 0  # what has been tried before had its own time
+        found = list(_all(self.rules, request, active, response))
         if not found:
             return []
         saving = [rule for rule in pages if active >> (rule.place >> LINE_BITS) & 1]
-        saving += [
-            rule for rule in _all(self.exceptions, request, active) if _holds(rule, response)
-        ]
+        saving += _all(self.exceptions, request, active, response)
         found.sort(key=lambda rule: (not rule.options.important, rule.place))
         return [Found(rule, self._saved_by(rule, saving, trusted)) for rule in found]
 
@@ -98,18 +107,17 @@ class Modifiers:
         return self.kind is Kind.HEADER or said.value == what.value
 
 
-def _holds(rule: Rule, response: Fields | None) -> bool:
+def _all(index: Index, request: Request, active: int, response: Fields | None) -> Iterator[Rule]:
+    for rule in index.all(request):
+        if active >> (rule.place >> LINE_BITS) & 1 and _holds(rule, request, response):
+            yield rule
+
+
+def _holds(rule: Rule, request: Request, response: Fields | None) -> bool:
     modifier = rule.options.modifier
     if response is None or modifier is None or modifier.field is None:
         return True
+    request.work += modifier.field.work(response)
+    if request.work > MOST_WORK:
+        raise TooManyCandidatesError
     return modifier.field.holds(response)
-
-
-def _all(index: Index, request: Request, active: int) -> Iterator[Rule]:
-    try:
-        found = list(index.all(request))
-    except TooManyCandidatesError:
-        return  # nothing is changed by rules for which there is no time
-    for rule in found:
-        if active >> (rule.place >> LINE_BITS) & 1:
-            yield rule

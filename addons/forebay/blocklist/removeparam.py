@@ -29,6 +29,9 @@ from forebay.regexes import Regex
 MOST_PARAMETERS = 256
 """Of a query; regexes look at no more, as each of them goes through all."""
 
+MOST_CHARS = 400_000
+"""Of a query, times regexes: those for which there is no room take nothing out."""
+
 _REGEX = re.compile(r"/(.+)/(i?)").fullmatch
 _TOKEN = re.compile(r"[^\x00-/:-`{-\x7f]+")  # as in `Request.tokens`
 
@@ -62,8 +65,7 @@ class Parameters:
         """Return of each of *pairs*, such as ``a=1``, whether it is meant."""
         if self.name is not None:
             return [
-                bool(pair) and (pair.partition("=")[0] == self.name) is not self.negated
-                for pair in pairs
+                bool(pair) and (_name_of(pair) == self.name) is not self.negated for pair in pairs
             ]
         regex = self.regex
         if regex is None:
@@ -120,23 +122,34 @@ def without(target: str, meant: Iterable[Parameters]) -> tuple[str, list[tuple[s
     >>> without("/a?utm_id=1&q=%7e", [Parameters("utm_id")])
     ('/a?q=%7e', [('utm_id',)])
     """
+    meant = list(meant)
     asked, hash_, fragment = target.partition("#")
     path, mark, query = asked.partition("?")
     pairs = query.split("&")
+    # Those of one name all at once: there may be thousands of either.
+    gone = {each.name for each in meant if not each.negated} & {*map(_name_of, pairs)}
+    pairs = [pair for pair in pairs if _name_of(pair) not in gone]
+    room_chars = MOST_CHARS
     removed: list[tuple[str, ...]] = []
     for each in meant:
-        gone = each.mean(pairs) if query else []
-        if any(gone):
-            whole = list(zip(pairs, gone, strict=True))
-            names = [pair.partition("=")[0] for pair, is_gone in whole if is_gone]
-            pairs = [pair for pair, is_gone in whole if not is_gone]
-            query = "&".join(pairs)
-            removed.append(tuple(dict.fromkeys(names)))
-        else:
-            removed.append(())
+        if each.name is not None and not each.negated:
+            removed.append((each.name,) if each.name in gone else ())
+            gone.discard(each.name)
+            continue
+        if each.regex is not None:
+            room_chars -= len(query)
+        is_meant = each.mean(pairs) if query and room_chars >= 0 else [False] * len(pairs)
+        both = list(zip(pairs, is_meant, strict=True))
+        removed.append(tuple(dict.fromkeys(_name_of(pair) for pair, goes in both if goes)))
+        pairs = [pair for pair, goes in both if not goes]
     if not any(removed):
         return target, removed
-    return path + (mark + query if query else "") + hash_ + fragment, removed
+    query = "&".join(pairs)
+    return path + (mark + query if query else "") + hash_ + fragment or "/", removed
+
+
+def _name_of(pair: str) -> str:
+    return pair.partition("=")[0]
 
 
 def _decoded(pair: str) -> str:

@@ -11,6 +11,8 @@ from dataclasses import replace
 from mitmproxy import http
 
 from forebay import bypass, outcome
+from forebay.blocklist import changes
+from forebay.blocklist.matcher import TOO_MANY_RULES
 from forebay.blocklist.verdict import NOT_LISTED, visible
 from forebay.cache.decision import Revalidate
 from forebay.cache.plan import Plan, add_conditions, target_of
@@ -85,18 +87,29 @@ def checked(
             return found
     found.sent = _sent(flow)
     if outcome.of(flow).get("redirected"):
+        _judge_again(flow, lists, given, found)
+        if found.judged.blocked:
+            return found
+        found.sent = _sent(flow)
+    if given.cache:
+        _ask_cache(flow, found, given, described)
+    return found
+
+
+def _judge_again(
+    flow: http.HTTPFlow, lists: Lists, given: argparse.Namespace, found: Checked
+) -> None:
+    """Judge what was changed until no rule takes out more of it, as the proxy does."""
+    for _ in range(changes.MOST_ROUNDS):
         again = judged.of_flow(flow, lists, given)
         edits = judged.of_both(found.judged, again)
         if again.verdict is not NOT_LISTED:
             found.judged, found.is_moved = again, True
         found.judged = replace(found.judged, edits=edits)
-        if again.blocked:
-            return found
+        if again.blocked or again.target is None:
+            return
         judged.take_out(flow, again)
-        found.sent = _sent(flow)
-    if given.cache:
-        _ask_cache(flow, found, given, described)
-    return found
+    found.judged = replace(found.judged, verdict=TOO_MANY_RULES)
 
 
 def _sent(flow: http.HTTPFlow) -> str:
