@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from forebay import yamltree
@@ -217,6 +217,7 @@ class TestFilesOfOtherTools:
         assert err.startswith(f"forebay rules: {said}")
 
 
+@example(name="\u2028", value="a\x85b\u2029")
 @given(name=st.text(), value=st.text() | st.text(alphabet="ab \\\"'", min_size=4000, max_size=5000))
 def test_what_is_written_is_what_is_read(name, value):
     r"""Also longer texts than ruamel.yaml would put on a line, with spaces and backslashes."""

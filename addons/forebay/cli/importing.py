@@ -11,6 +11,8 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.nodes import ScalarNode
+from ruamel.yaml.representer import RoundTripRepresenter
 
 from forebay import rulefile
 from forebay.blocklist.verdict import visible
@@ -24,6 +26,7 @@ from forebay.rewrite.importer import Imported, imported
 OPTIONS = ("modify_headers", "modify_body", "map_remote", "map_local")
 MOST_BYTES = 10_000_000
 """A file of another tool may be so long."""
+_LINE_BREAKS = re.compile(r"[\x85\u2028\u2029]")
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -158,9 +161,22 @@ def _configured(path: Path) -> list[tuple[str, str]]:
     return found
 
 
+class _Representer(RoundTripRepresenter):
+    """Writes text so that it is read as it was: YAML 1.1's line breaks would become spaces."""
+
+    def represent_str(self, text: str) -> ScalarNode:
+        style = '"' if _LINE_BREAKS.search(text) else None
+        node: ScalarNode = self.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+        return node
+
+
+_Representer.add_representer(str, _Representer.represent_str)
+
+
 def as_yaml(found: Imported) -> str:
     """Return the rules as the text of a rewrite file, each below what is noted of it."""
     yaml = YAML()
+    yaml.Representer = _Representer
     yaml.default_flow_style = False
     yaml.width = sys.maxsize  # no value is folded: ruamel.yaml breaks some where it folds them
     yaml.representer.ignore_aliases = lambda _: True
@@ -175,4 +191,4 @@ def as_yaml(found: Imported) -> str:
 
 def _comment(note: str) -> str:
     """Return *note* as one line that nobody can break out of."""
-    return re.sub(r"[\x85\u2028\u2029]", " ", visible(note, 300))
+    return _LINE_BREAKS.sub(" ", visible(note, 300))
